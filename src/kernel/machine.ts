@@ -1,0 +1,78 @@
+/*
+ * kernel/machine.ts: one booted kernel: what is a global variable in C is a field here.
+ * Rooms above fill in their part in their *_init(machine); `boot/` says which and in what order.
+ */
+import { type Clock, clock_event } from '../lib/event_queue.ts';
+import { Random } from '../lib/random.ts';
+import type { net_core } from '../net/core/dev.ts';
+import type { neigh_global } from '../net/core/neighbour.ts';
+import type { net, pernet_operations } from '../net/core/net_namespace.ts';
+import type { rtnl_global } from '../net/core/rtnetlink.ts';
+import type { sk_buff, skb_pool } from '../net/core/skbuff.ts';
+import type { inet_global } from '../net/ipv4/af_inet.ts';
+import type { nf_global } from '../net/netfilter/core.ts';
+import type { nf_conntrack_global } from '../net/netfilter/nf_conntrack_core.ts';
+import type { xt_global } from '../net/netfilter/x_tables.ts';
+import type { netlink_global } from '../net/netlink/af_netlink.ts';
+import type { net_families } from '../net/socket.ts';
+import type { printk_record } from './printk.ts';
+import type { Scheduler, task_struct } from './sched.ts';
+import { NR_SOFTIRQS, run_softirq_event, type softirq_action } from './softirq.ts';
+import type { sysctl_root } from './sysctl.ts';
+import { NSEC_PER_JIFFY } from './time.ts';
+import type { tracer } from './trace.ts';
+
+export class Machine {
+	name: string;
+	clock: Clock;
+	/** Seeded from the world's seed and the machine's name. */
+	random: Random;
+	sched: Scheduler;
+
+	softirq_vec: (softirq_action | null)[] = new Array(NR_SOFTIRQS).fill(null);
+	softirq_pending = 0;
+	in_softirq = false;
+	softirq_event: clock_event;
+
+	log_buf: printk_record[] = [];
+	net_ratelimit_begin = 0;
+	net_ratelimit_printed = 0;
+
+	tasks: Set<task_struct> = new Set();
+	next_pid = 1;
+
+	/** Records journeys; null when nothing is traced. */
+	tracer: tracer | null = null;
+	/** Told of each kfree_skb_reason, as the tracepoint skb:kfree_skb; null when nobody listens. */
+	kfree_skb_probe: ((skb: sk_buff, reason: number, location: string) => void) | null = null;
+
+	// Filled in by the *_init() of the rooms named.
+	skb_pool!: skb_pool; // net/core/skbuff
+	sysctl!: sysctl_root; // kernel/sysctl
+	/** The first network namespace. */
+	init_net!: net; // net/core/net_namespace
+	net_namespaces: net[] = [];
+	pernet_list: pernet_operations[] = [];
+	net!: net_core; // net/core/dev: ptype_base, softnet_data, netdev chain
+	families!: net_families; // net/socket
+	inet!: inet_global; // net/ipv4/af_inet: inet_protos, inetsw
+	neigh!: neigh_global; // net/core/neighbour: neigh_tables
+	rtnl!: rtnl_global; // net/core/rtnetlink: handlers
+	netlink!: netlink_global; // net/netlink/af_netlink: nl_table
+	nf!: nf_global; // net/netfilter/core
+	xt!: xt_global; // net/netfilter/x_tables: matches, targets
+	ct!: nf_conntrack_global; // net/netfilter/nf_conntrack_core
+
+	constructor(name: string, clock: Clock, seed: number, sched: Scheduler) {
+		this.name = name;
+		this.clock = clock;
+		this.random = new Random(seed, name);
+		this.sched = sched;
+		this.softirq_event = new clock_event(run_softirq_event, this);
+	}
+
+	/** Ticks since the world began (HZ = 250). */
+	get jiffies(): number {
+		return Math.floor(this.clock.now / NSEC_PER_JIFFY);
+	}
+}

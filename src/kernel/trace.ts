@@ -1,0 +1,94 @@
+/*
+ * kernel/trace.ts: tracepoints: what the kernel says of a packet that is being followed.    Linux: trace/events/{skb,net,fib,neigh,…}.h
+ *
+ * `skb.journey` is null unless the packet is traced. Kernel functions say `if (skb.journey !== null) trace_fn(skb, 'ip_rcv')`.
+ * A record is plain data; `trace/` explains it to people. Strings are made only for traced packets.
+ */
+import type { sk_buff } from '../net/core/skbuff.ts';
+import type { Machine } from './machine.ts';
+
+export type trace_kind =
+	| 'fn' // a kernel function was entered
+	| 'hook' // a netfilter hook begins: detail.hook
+	| 'rule' // an iptables rule was tried: table, chain, rulenum, matched, verdict, why
+	| 'policy' // a base chain's policy decided
+	| 'route' // a route lookup: the flow, the rule, the table, the prefix, the next hop, or the error
+	| 'conntrack' // the entry, its state, whether new
+	| 'nat' // a tuple was rewritten
+	| 'neigh' // neighbour state
+	| 'socket' // found or not
+	| 'frag' // fragmented or reassembled
+	| 'icmp' // an ICMP message was made because of this packet
+	| 'note' // anything else worth a line
+	| 'drop' // kfree_skb_reason
+	| 'consume' // consume_skb
+	| 'rx' // came from a device
+	| 'tx'; // left by a device
+
+/** One record. Header bytes are a copy from the network header on (at most 128 bytes). */
+export interface trace_record {
+	/** ns of the world's clock. */
+	ts: number;
+	kind: trace_kind;
+	machine: string;
+	/** Network namespace's name ('' for the first). */
+	netns: string;
+	/** Device at hand, '' if none. */
+	dev: string;
+	/** Kernel function. */
+	fn: string;
+	/** Per kind; plain JSON. */
+	detail: Record<string, unknown> | null;
+	/** Network header and what follows, as they were then. */
+	header: Uint8Array | null;
+	mark: number;
+}
+
+/** One packet's way: grows as the packet goes. Clones, copies, fragments and the packets it caused point to their parent. */
+export class journey {
+	id: number;
+	parent: journey | null;
+	/** How it came about: 'rx', 'local', 'clone', 'fragment', 'icmp', …. */
+	origin: string;
+	records: trace_record[] = [];
+	children: journey[] = [];
+
+	constructor(id: number, parent: journey | null, origin: string) {
+		this.id = id;
+		this.parent = parent;
+		this.origin = origin;
+	}
+}
+
+/** Installed as `machine.tracer`: decides which packets get a journey. */
+export interface tracer {
+	/** A packet came into being on this machine. Return: its journey, or null to let it go untraced. */
+	begin(machine: Machine, skb: sk_buff, parent: journey | null, origin: string): journey | null;
+}
+
+const HEADER_COPY = 128;
+
+/** Appends a record to the packet's journey. Call only when `skb.journey` is not null. */
+export function trace_event(skb: sk_buff, kind: trace_kind, fn: string, detail: Record<string, unknown> | null): void {
+	const j = skb.journey;
+	if (j === null) return;
+	const dev = skb.dev;
+	const from = skb.network_header >= 0 && skb.network_header <= skb.tail ? skb.network_header : skb.data;
+	const to = Math.min(skb.tail, from + HEADER_COPY);
+	j.records.push({
+		ts: skb.machine.clock.now,
+		kind,
+		machine: skb.machine.name,
+		netns: dev !== null ? dev.net.name : '',
+		dev: dev !== null ? dev.name : '',
+		fn,
+		detail,
+		header: skb.head.slice(from, to),
+		mark: skb.mark,
+	});
+}
+
+/** A kernel function was entered. */
+export function trace_fn(skb: sk_buff, fn: string): void {
+	trace_event(skb, 'fn', fn, null);
+}
