@@ -1,0 +1,32 @@
+/*
+ * drivers/net/cable.ts: the one contract between a NIC and what it is plugged into: a link of the lab, a pcap file, a TAP, a WebSocket.
+ * A cable carries frames and time, nothing else; frames are bytes without FCS.
+ */
+
+/** What hardware offload left undone, as virtio's header says it. Zeros: nothing. */
+export class frame_offload {
+	/** Offset in the frame where the checksum begins; 0: the checksum is whole. */
+	csum_start = 0;
+	csum_offset = 0;
+	/** Payload of each segment that this frame stands for; 0: one frame. */
+	gso_size = 0;
+	gso_type = 0;
+	/** The sender vouches for the checksum. */
+	csum_valid = false;
+}
+
+/** What a NIC sees of its cable. */
+export interface Cable {
+	/** Takes one frame. The bytes are the NIC's again when this returns; `offload` is null when there is nothing to say. */
+	send(frame: Uint8Array, start: number, len: number, offload: frame_offload | null): void;
+	/** Whether it can carry frames with offload left undone. */
+	readonly offload: boolean;
+}
+
+/** What a cable sees of the NIC. */
+export interface CablePort {
+	/** One frame arrives now. The bytes stay the cable's: the NIC copies them. Return: false when the NIC had no room. */
+	receive(frame: Uint8Array, start: number, len: number, offload: frame_offload | null): boolean;
+	/** The signal comes or goes. `speed` in Mbit/s, 0 unknown. */
+	set_link(up: boolean, speed: number): void;
+}
