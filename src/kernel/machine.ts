@@ -2,6 +2,9 @@
  * kernel/machine.ts: one booted kernel: what is a global variable in C is a field here.
  * Rooms above fill in their part in their *_init(machine); `boot/` says which and in what order.
  */
+
+import { sysfs_class_net } from '../fs/sysfs.ts';
+import type { rootfs } from '../fs/vfs.ts';
 import { type Clock, clock_event } from '../lib/event_queue.ts';
 import { Random } from '../lib/random.ts';
 import type { net_core } from '../net/core/dev.ts';
@@ -37,6 +40,11 @@ export class Machine {
 	log_buf: printk_record[] = [];
 	net_ratelimit_begin = 0;
 	net_ratelimit_printed = 0;
+
+	/** /sys/class/net: what each device's folder holds. */
+	sysfs: sysfs_class_net = new sysfs_class_net();
+	/** The host's disk. */
+	rootfs!: rootfs; // lab
 
 	tasks: Set<task_struct> = new Set();
 	next_pid = 1;
