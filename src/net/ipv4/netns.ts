@@ -1,0 +1,159 @@
+/*
+ * net/ipv4/netns.ts: what IPv4 keeps per network namespace: net.ipv4.      Linux: net/netns/ipv4.h, net/ip_fib.h
+ * Every room of net/ipv4 has its fields here, with Linux's defaults. Units are the kernel's own: `*_jiffies` and what a comment says so
+ * are jiffies (HZ = 250); the sysctl handlers convert. The tables that show them are in sysctl_net_ipv4.ts, route.ts, devinet.ts.
+ */
+import type { Machine } from '../../kernel/machine.ts';
+import { HZ } from '../../kernel/time.ts';
+import type { fib_rules_ops } from '../core/fib_rules.ts';
+import { type net, register_pernet_subsys } from '../core/net_namespace.ts';
+import type { in_ifaddr, ipv4_devconf } from './devinet.ts';
+import type { fib_info, fib_table } from './fib_lookup.ts';
+import type { inet_peer_base } from './inetpeer.ts';
+import type { rtable } from './route.ts';
+
+/** The sysctls that are one for the whole machine (they appear in the first namespace only). */
+export class ipv4_route_global {
+	ip_rt_error_cost = HZ;
+	ip_rt_error_burst = 5 * HZ;
+	/** ip_rt_redirect_load is HZ/50, silence (HZ/50) << 10: jiffies. */
+	ip_rt_redirect_number = 9;
+	ip_rt_redirect_load = HZ / 50;
+	ip_rt_redirect_silence = (HZ / 50) << 10;
+	ip_rt_gc_timeout = 300 * HZ;
+	ip_rt_gc_min_interval = HZ / 2;
+	ip_rt_gc_interval = 60 * HZ;
+	ip_rt_gc_elasticity = 8;
+	ip_rt_gc_thresh = -1;
+	ip_rt_max_size = 2147483647;
+	inet_peer_threshold = 65536 + 128;
+	inet_peer_minttl = 120 * HZ;
+	inet_peer_maxttl = 600 * HZ;
+	fib_sync_mem = 512 * 1024;
+	/** fib_info of all namespaces of this machine: how many, for the size of the hash. */
+	fib_info_cnt = 0;
+}
+
+export class netns_ipv4 {
+	rt_global: ipv4_route_global;
+
+	// ---- devinet
+	devconf_all!: ipv4_devconf;
+	devconf_dflt!: ipv4_devconf;
+	/** By local address; inet_addr_hash() masks with its length - 1. Chained by in_ifaddr.addr_lst. */
+	inet_addr_lst: (in_ifaddr | null)[] = [];
+	/** Bumped with each change of addresses; dumps say NLM_F_DUMP_INTR by it. */
+	dev_addr_genid = 0;
+
+	// ---- fib
+	fib_table_hash: (fib_table | null)[] = [];
+	/** Linux's shortcuts while there are no rules but the three of birth. */
+	fib_main: fib_table | null = null;
+	fib_default: fib_table | null = null;
+	rules_ops: fib_rules_ops | null = null;
+	fib_has_custom_rules = false;
+	fib_has_custom_local_routes = false;
+	fib_rules_require_fldissect = 0;
+	fib_offload_disabled = false;
+	fib_num_tclassid_users = 0;
+	fib_seq = 0;
+	/** fib_info by their content. */
+	fib_info_hash: Map<number, fib_info[]> = new Map();
+	/** Nexthops by device index, for device events. */
+	fib_info_devhash: Map<number, Set<fib_info>> = new Map();
+
+	// ---- route
+	/** Routes cached before it changed are void. */
+	rt_genid = 0;
+	dev_rt_genid = 0;
+	peers!: inet_peer_base;
+	/** Routes that live on no nexthop's cache, to be killed with their device. */
+	rt_uncached_list: Set<rtable> = new Set();
+	sysctl_ip_rt_min_pmtu = 552;
+	/** jiffies */
+	sysctl_ip_rt_mtu_expires = 600 * HZ;
+	sysctl_ip_rt_min_advmss = 256;
+	sysctl_fib_multipath_use_neigh = 0;
+	sysctl_fib_multipath_hash_policy = 0;
+	sysctl_fib_multipath_hash_fields = 0x7;
+	sysctl_fib_multipath_hash_seed = 0;
+	/** What the flow hash is seeded with: the machine's own secret, or what the sysctl says. */
+	fib_multipath_hash_secret = 0;
+	sysctl_fib_notify_on_flag_change = 0;
+	sysctl_nexthop_compat_mode = 1;
+
+	// ---- ip
+	sysctl_ip_default_ttl = 64;
+	sysctl_ip_no_pmtu_disc = 0;
+	sysctl_ip_fwd_use_pmtu = 0;
+	sysctl_ip_fwd_update_priority = 1;
+	sysctl_ip_nonlocal_bind = 0;
+	sysctl_ip_autobind_reuse = 0;
+	sysctl_ip_dynaddr = 0;
+	sysctl_ip_early_demux = 1;
+	sysctl_udp_early_demux = 1;
+	sysctl_tcp_early_demux = 1;
+	sysctl_fwmark_reflect = 0;
+	sysctl_raw_l3mdev_accept = 1;
+	sysctl_udp_l3mdev_accept = 0;
+	sysctl_ip_prot_sock = 1024;
+	/** Low and high of the ephemeral ports. */
+	ip_local_ports: number[] = [32768, 60999];
+	ip_local_ports_warned = false;
+	/** One bit per port, made when first written; null for none reserved. */
+	sysctl_local_reserved_ports: Uint8Array | null = null;
+	/** gids that may open ping sockets: low, high. [1, 0] for nobody. */
+	ping_group_range: number[] = [1, 0];
+	sysctl_udp_rmem_min = 4096;
+	sysctl_udp_wmem_min = 4096;
+	/** jiffies; secret of IP ids (ip_select_ident). */
+	ip_id_key = 0;
+
+	// ---- fragments: what net/ipv4/ip_fragment shows; it keeps its queues in its own objects.
+	sysctl_ipfrag_high_thresh = 4 * 1024 * 1024;
+	sysctl_ipfrag_low_thresh = 3 * 1024 * 1024;
+	/** jiffies */
+	sysctl_ipfrag_time = 30 * HZ;
+	sysctl_ipfrag_max_dist = 64;
+
+	// ---- icmp
+	sysctl_icmp_echo_ignore_all = 0;
+	sysctl_icmp_echo_enable_probe = 0;
+	sysctl_icmp_echo_ignore_broadcasts = 1;
+	sysctl_icmp_ignore_bogus_error_responses = 1;
+	sysctl_icmp_errors_use_inbound_ifaddr = 0;
+	/** jiffies */
+	sysctl_icmp_ratelimit = HZ;
+	sysctl_icmp_ratemask = 0x1818;
+	sysctl_icmp_msgs_per_sec = 1000;
+	sysctl_icmp_msgs_burst = 50;
+	icmp_global_credit = 0;
+	/** jiffies */
+	icmp_global_stamp = 0;
+
+	// ---- igmp
+	sysctl_igmp_max_memberships = 20;
+	sysctl_igmp_max_msf = 10;
+	sysctl_igmp_llm_reports = 1;
+	sysctl_igmp_qrv = 2;
+
+	constructor(rt_global: ipv4_route_global) {
+		this.rt_global = rt_global;
+	}
+}
+
+function ipv4_netns_init(net: net): number {
+	const first = net.machine.init_net;
+	const rt_global = first !== net && first.ipv4 !== undefined ? first.ipv4.rt_global : new ipv4_route_global();
+	net.ipv4 = new netns_ipv4(rt_global);
+	net.ipv4.ip_id_key = net.machine.random.u32();
+	net.ipv4.fib_multipath_hash_secret = net.machine.random.u32();
+	return 0;
+}
+
+function ipv4_netns_exit(_net: net): void {}
+
+/** Gives each namespace its `net.ipv4`. Before every other room of IPv4. */
+export function netns_ipv4_init(machine: Machine): void {
+	register_pernet_subsys(machine, { name: 'ipv4', init: ipv4_netns_init, exit: ipv4_netns_exit });
+}
