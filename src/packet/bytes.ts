@@ -4,27 +4,15 @@
  * RFC 5952 (how an IPv6 address is written), RFC 3309 (SCTP's checksum).
  */
 
-/** Big-endian 16 bits at o. The caller has checked the length. */
-export function be16(b: Uint8Array, o: number): number {
-	return (b[o] << 8) | b[o + 1];
-}
+import { get_unaligned_be16 as be16, put_unaligned_be16 as put16 } from '../lib/byteorder.ts';
+import { csum_fold, csum_partial } from '../lib/checksum.ts';
 
-/** Big-endian 32 bits at o, unsigned. The caller has checked the length. */
-export function be32(b: Uint8Array, o: number): number {
-	return ((b[o] << 24) | (b[o + 1] << 16) | (b[o + 2] << 8) | b[o + 3]) >>> 0;
-}
-
-export function put16(b: Uint8Array, o: number, v: number): void {
-	b[o] = v >>> 8;
-	b[o + 1] = v;
-}
-
-export function put32(b: Uint8Array, o: number, v: number): void {
-	b[o] = v >>> 24;
-	b[o + 1] = v >>> 16;
-	b[o + 2] = v >>> 8;
-	b[o + 3] = v;
-}
+export {
+	get_unaligned_be16 as be16,
+	get_unaligned_be32 as be32,
+	put_unaligned_be16 as put16,
+	put_unaligned_be32 as put32,
+} from '../lib/byteorder.ts';
 
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
 	let n = 0;
@@ -210,11 +198,7 @@ export function crc32c(b: Uint8Array): number {
 
 /** The Internet checksum (RFC 1071) over bytes, with what a pseudo-header summed to. */
 export function inetChecksum(b: Uint8Array, from = 0, to: number = b.length, seed = 0): number {
-	let sum = seed;
-	for (let i = from; i + 1 < to; i += 2) sum += (b[i] << 8) | b[i + 1];
-	if ((to - from) % 2 === 1) sum += b[to - 1] << 8;
-	while (sum > 0xffff) sum = (sum % 0x10000) + Math.floor(sum / 0x10000);
-	return ~sum & 0xffff;
+	return csum_fold(csum_partial(b, from, to - from, seed));
 }
 
 /** Sum of a pseudo-header: addresses, protocol and length, to be given to inetChecksum. */

@@ -44,12 +44,12 @@ export function int(bits: number, names?: Names | ((c: FieldContext) => Names | 
 				const table = typeof names === 'function' ? names(c) : names;
 				if (table !== undefined && Object.hasOwn(table, v)) return table[v];
 				const near = table === undefined ? null : nearest(v, Object.keys(table));
-				c.fail(`${show(v)} is unknown: expected a number${near === null ? '' : ` or a name (${near}?)`}`);
+				return c.fail(`${show(v)} is unknown: expected a number${near === null ? '' : ` or a name (${near}?)`}`);
 			}
 			if (typeof v !== 'number' || !Number.isInteger(v)) {
 				if (Array.isArray(v) && v.length > 0 && !isLayer(v[0]))
 					c.fail('a range or list would be a set of packets: write one number');
-				c.fail(`${show(v)} is no number`);
+				return c.fail(`${show(v)} is no number`);
 			}
 			if (v < 0 || v > max) c.fail(`${v} is out of range: expected 0 to ${max}`);
 			return v;
@@ -151,7 +151,10 @@ export function fixed(length: number | ((c: FieldContext) => number)): Kind {
 		bits: 0,
 		encode(v, c) {
 			const out = new Uint8Array(typeof length === 'number' ? length : length(c));
-			if (typeof v === 'number') return out;
+			if (typeof v === 'number') {
+				for (let i = 0; i < out.length; i++) out[i] = Math.floor(v / 256 ** (out.length - 1 - i)) & 255;
+				return out;
+			}
 			out.set(asBytes(v, c).subarray(0, out.length));
 			return out;
 		},

@@ -104,7 +104,13 @@ const IP: LayerDef = {
 };
 
 /** An IP option: type octet in three parts, a length that counts the whole option, and what follows. */
-function ipOption(copy: number, optclass: number, option: number, rest: readonly FieldDef[], length?: number): LayerDef {
+function ipOption(
+	copy: number,
+	optclass: number,
+	option: number,
+	rest: readonly FieldDef[],
+	length?: number,
+): LayerDef {
 	const fields = [f('copy_flag', int(1), copy), f('optclass', int(2, { control: 0, debug: 2 }), optclass)];
 	const names = { end_of_list: 0, nop: 1, security: 2, timestamp: 4, record_route: 7, router_alert: 20 };
 	fields.push(f('option', int(5, names), option));

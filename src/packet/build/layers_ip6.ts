@@ -40,7 +40,7 @@ const optionList: Kind = {
 /** Hop-by-hop and destination options: padded to eight bytes with Pad1 or PadN. */
 function optionsHeader(): LayerDef {
 	return {
-		fields: [nh(59), f('len', u8, null), f('autopad', int(0), 1), f('options', optionList, [])],
+		fields: [nh(59), f('len', u8, null), f('autopad', u8, 1, () => false), f('options', optionList, [])],
 		finish(head, _payload, c) {
 			const short = (8 - (head.length % 8)) % 8;
 			let out = head;
@@ -81,7 +81,14 @@ export const IP6_LAYERS: { readonly [name: string]: LayerDef } = {
 	IPv6ExtHdrHopByHop: optionsHeader(),
 	IPv6ExtHdrDestOpt: optionsHeader(),
 	IPv6ExtHdrRouting: {
-		fields: [nh(59), f('len', u8, null), f('type', u8), f('segleft', u8, null), f('reserved', u32), f('addresses', list(ip6), [])],
+		fields: [
+			nh(59),
+			f('len', u8, null),
+			f('type', u8),
+			f('segleft', u8, null),
+			f('reserved', u32),
+			f('addresses', list(ip6), []),
+		],
 		finish(head, _payload, c) {
 			const n = (head.length - 8) >> 4;
 			if (!c.given('len')) head[1] = 2 * n;
@@ -118,7 +125,13 @@ export const IP6_LAYERS: { readonly [name: string]: LayerDef } = {
 		f('retranstimer', u32),
 	]),
 	ICMPv6ND_NS: icmp6(135, [f('res', u32), f('tgt', ip6, '::')]),
-	ICMPv6ND_NA: icmp6(136, [f('R', int(1), 1), f('S', int(1)), f('O', int(1), 1), f('res', int(29)), f('tgt', ip6, '::')]),
+	ICMPv6ND_NA: icmp6(136, [
+		f('R', int(1), 1),
+		f('S', int(1)),
+		f('O', int(1), 1),
+		f('res', int(29)),
+		f('tgt', ip6, '::'),
+	]),
 	ICMPv6NDOptSrcLLAddr: { fields: [f('type', u8, 1), f('len', u8, 1), f('lladdr', mac, null)] },
 	ICMPv6NDOptDstLLAddr: { fields: [f('type', u8, 2), f('len', u8, 1), f('lladdr', mac, null)] },
 	ICMPv6NDOptMTU: { fields: [f('type', u8, 5), f('len', u8, 1), f('res', u16), f('mtu', u32, 1280)] },

@@ -10,8 +10,15 @@ import { f, type LayerContext, type LayerDef, pad4 } from './layers.ts';
 import { ICMP_CODES, ICMP_TYPES, TCP_PORTS, UDP_PORTS } from './names.ts';
 import { show, type Value } from './notation.ts';
 
+const ADDRESSED: { readonly [layer: string]: 4 | 6 | undefined } = { IP: 4, IPerror: 4, IPv6: 6, IPerror6: 6 };
+
 /** The checksum of a transport header and what it carries. Return: null when no IP header lies directly below. */
-export function transportChecksum(head: Uint8Array, payload: Uint8Array, proto: number, c: LayerContext): number | null {
+export function transportChecksum(
+	head: Uint8Array,
+	payload: Uint8Array,
+	proto: number,
+	c: LayerContext,
+): number | null {
 	let below = c.below;
 	let dst: Uint8Array | null = null;
 	while (below !== null && below.layer.startsWith('IPv6ExtHdr')) {
@@ -23,15 +30,23 @@ export function transportChecksum(head: Uint8Array, payload: Uint8Array, proto: 
 		below = below.below;
 	}
 	if (below === null) return null;
-	const family = below.layer === 'IPv6' ? 6 : below.layer === 'IP' || below.layer === 'IPerror' ? 4 : 0;
+	const family = ADDRESSED[below.layer] ?? 0;
 	if (family === 0 || (family === 4 && below !== c.below)) return null;
 	const whole = concat([head, payload]);
-	if (family === 4) dst = sourceRouted(below);
+	let length = whole.length;
+	if (family === 4) {
+		dst = sourceRouted(below);
+		// As scapy does: a length that was given is believed.
+		if (below.given('len')) {
+			const ihl = below.given('ihl') ? below.num('ihl') : 5 + (below.encoded('options').length >> 2);
+			length = Math.max(0, below.num('len') - 4 * ihl);
+		}
+	}
 	return inetChecksum(
 		whole,
 		0,
 		whole.length,
-		pseudoSum(below.encoded('src'), dst ?? below.encoded('dst'), proto, whole.length),
+		pseudoSum(below.encoded('src'), dst ?? below.encoded('dst'), proto, length),
 	);
 }
 
@@ -90,7 +105,12 @@ const ICMP: LayerDef = {
 };
 
 const UDP: LayerDef = {
-	fields: [f('sport', int(16, UDP_PORTS), 53), f('dport', int(16, UDP_PORTS), 53), f('len', u16, null), f('chksum', u16, null)],
+	fields: [
+		f('sport', int(16, UDP_PORTS), 53),
+		f('dport', int(16, UDP_PORTS), 53),
+		f('len', u16, null),
+		f('chksum', u16, null),
+	],
 	finish(head, payload, c) {
 		if (!c.given('len')) put16(head, 4, (head.length + payload.length) & 0xffff);
 		if (!c.given('chksum')) {
@@ -169,7 +189,8 @@ const tcpOptions: Kind = {
 					: typeof label === 'string' && Object.hasOwn(OPTION_NUMBERS, label)
 						? OPTION_NUMBERS[label]
 						: -1;
-			if (number < 0 || number > 255) c.fail(`option ${show(label)}: expected ${Object.keys(OPTION_NUMBERS).join(', ')} or a number`);
+			if (number < 0 || number > 255)
+				c.fail(`option ${show(label)}: expected ${Object.keys(OPTION_NUMBERS).join(', ')} or a number`);
 			if (number < 2) {
 				out.push(Uint8Array.of(number));
 				continue;
@@ -266,7 +287,13 @@ export const L4_LAYERS: { readonly [name: string]: LayerDef } = {
 			f('proto_id', u32, null),
 			f('data', raw, null),
 		],
-		[f('reserved', int(4), null), f('delay_sack', int(1)), f('unordered', int(1)), f('beginning', int(1)), f('ending', int(1))],
+		[
+			f('reserved', int(4), null),
+			f('delay_sack', int(1)),
+			f('unordered', int(1)),
+			f('beginning', int(1)),
+			f('ending', int(1)),
+		],
 	),
 	SCTPChunkInit: chunk(1, init),
 	SCTPChunkInitAck: chunk(2, init),
@@ -281,9 +308,5 @@ export const L4_LAYERS: { readonly [name: string]: LayerDef } = {
 	SCTPChunkShutdownAck: chunk(8, []),
 	SCTPChunkCookieEcho: chunk(10, [f('cookie', raw, '')]),
 	SCTPChunkCookieAck: chunk(11, []),
-	SCTPChunkShutdownComplete: chunk(
-		14,
-		[],
-		[f('reserved', int(7), null), f('TCB', int(1))],
-	),
+	SCTPChunkShutdownComplete: chunk(14, [], [f('reserved', int(7), null), f('TCB', int(1))]),
 };

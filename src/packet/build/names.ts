@@ -182,7 +182,15 @@ const SERVICES: Names = {
 	sip_tls: 5061,
 };
 
-export const TCP_PORTS: Names = { ...SERVICES, ftp_data: 20, ftp: 21, smtp: 25, pop3: 110, sunrpc: 111, netbios_ssn: 139 };
+export const TCP_PORTS: Names = {
+	...SERVICES,
+	ftp_data: 20,
+	ftp: 21,
+	smtp: 25,
+	pop3: 110,
+	sunrpc: 111,
+	netbios_ssn: 139,
+};
 export const UDP_PORTS: Names = {
 	...SERVICES,
 	bootps: 67,

@@ -69,7 +69,7 @@ export function show(v: Value | undefined): string {
 	if (typeof v === 'number') return String(v);
 	if (typeof v === 'boolean') return v ? 'True' : 'False';
 	if (v instanceof Uint8Array) return `${v.length} bytes`;
-	if (Array.isArray(v)) return isStack(v) ? 'a packet' : `a list of ${v.length}`;
+	if (Array.isArray(v)) return isStack(v) ? 'a packet' : `a list of ${(v as readonly Value[]).length}`;
 	return `${(v as Layer).layer}()`;
 }
 
@@ -152,14 +152,18 @@ class Lexer {
 		this.pos += raw.length;
 		const after = this.text[this.pos] ?? '';
 		if (/[A-Za-z_]/.test(after) || (after === '.' && /[0-9]/.test(this.text[this.pos + 1] ?? '')))
-			this.fail(at, `bad number ${JSON.stringify(raw + after)}: expected a whole number (an address is written in quotes)`);
+			this.fail(
+				at,
+				`bad number ${JSON.stringify(raw + after)}: expected a whole number (an address is written in quotes)`,
+			);
 		const value = Number(raw.replaceAll('_', ''));
 		if (!Number.isSafeInteger(value)) this.fail(at, `the number ${raw} is too large`);
 		return { kind: 'int', text: raw, at, value };
 	}
 
 	private string(at: number, prefix: string, quote: string): Token {
-		if (prefix !== '' && !['b', 'r', 'u', 'br', 'rb'].includes(prefix)) this.fail(at, `unknown string prefix ${prefix}`);
+		if (prefix !== '' && !['b', 'r', 'u', 'br', 'rb'].includes(prefix))
+			this.fail(at, `unknown string prefix ${prefix}`);
 		const s = this.text;
 		const bytes = prefix.includes('b');
 		const raw = prefix.includes('r');
@@ -192,7 +196,16 @@ class Lexer {
 
 	private escape(i: number, bytes: boolean): [string, number] {
 		const c = this.text[i + 1] ?? '';
-		const simple: Record<string, string> = { n: '\n', t: '\t', r: '\r', a: '\x07', b: '\b', f: '\f', v: '\v', '\n': '' };
+		const simple: Record<string, string> = {
+			n: '\n',
+			t: '\t',
+			r: '\r',
+			a: '\x07',
+			b: '\b',
+			f: '\f',
+			v: '\v',
+			'\n': '',
+		};
 		if (c in simple) return [simple[c], 2];
 		if (c === '\\' || c === "'" || c === '"') return [c, 2];
 		const octal = /^[0-7]{1,3}/.exec(this.text.slice(i + 1, i + 4));
@@ -229,7 +242,8 @@ class Parser {
 	}
 
 	private unexpected(expected: string): never {
-		const came = this.token.kind === 'op' || this.token.kind === 'name' ? JSON.stringify(this.token.text) : this.token.text;
+		const came =
+			this.token.kind === 'op' || this.token.kind === 'name' ? JSON.stringify(this.token.text) : this.token.text;
 		this.lexer.fail(this.token.at, `unexpected ${came}: expected ${expected}`);
 	}
 
@@ -308,18 +322,21 @@ class Parser {
 
 	private repeat(op: Token, v: Value, times: number): Value {
 		const n = Math.max(0, times);
-		if (typeof v === 'string' || v instanceof Uint8Array || (Array.isArray(v) && !isStack(v))) {
-			if (v.length * n > MAX_BYTES) this.lexer.fail(op.at, `${v.length} * ${n} is more than ${MAX_BYTES} bytes`);
+		const items = Array.isArray(v) && !isStack(v) ? (v as readonly Value[]) : null;
+		if (typeof v === 'string' || v instanceof Uint8Array || items !== null) {
+			const length = items === null ? (v as string).length : items.length;
+			if (length * n > MAX_BYTES) this.lexer.fail(op.at, `${length} * ${n} is more than ${MAX_BYTES} bytes`);
 			if (typeof v === 'string') return v.repeat(n);
 			if (v instanceof Uint8Array) return concat(new Array<Uint8Array>(v.length === 0 ? 0 : n).fill(v));
-			return v.length === 0 ? [] : new Array<readonly Value[]>(n).fill(v as readonly Value[]).flat();
+			if (items !== null) return length === 0 ? [] : new Array<readonly Value[]>(n).fill(items).flat();
 		}
 		this.lexer.fail(op.at, `cannot repeat ${show(v)}`);
 	}
 
 	private asLayers(v: Value, op: Token): readonly Layer[] {
 		if (isStack(v)) return v;
-		if (typeof v === 'string' || v instanceof Uint8Array) return [{ layer: 'Raw', fields: { load: v }, at: { '': op.at + 1 } }];
+		if (typeof v === 'string' || v instanceof Uint8Array)
+			return [{ layer: 'Raw', fields: { load: v }, at: { '': op.at + 1 } }];
 		this.lexer.fail(op.at, `"/" beside ${show(v)}: expected a layer or a string`);
 	}
 
@@ -369,7 +386,8 @@ class Parser {
 		while (this.is('.')) {
 			this.take();
 			const name = this.take();
-			if (name.text !== 'encode' || typeof v !== 'string') this.lexer.fail(name.at, `no method ${JSON.stringify(name.text)} here`);
+			if (name.text !== 'encode' || typeof v !== 'string')
+				this.lexer.fail(name.at, `no method ${JSON.stringify(name.text)} here`);
 			this.expect('(', 'after encode');
 			while (!this.is(')') && this.token.kind !== 'end') this.take();
 			this.expect(')', 'after encode(');
@@ -386,7 +404,8 @@ class Parser {
 			items.push(this.expression());
 			comma = this.is(',');
 			if (comma) this.take();
-			else if (!this.is(close)) this.unexpected(`"," or "${close}" (of the "${open.text}" at ${place(this.lexer.text, open.at)})`);
+			else if (!this.is(close))
+				this.unexpected(`"," or "${close}" (of the "${open.text}" at ${place(this.lexer.text, open.at)})`);
 		}
 		this.take();
 		return close === ')' && items.length === 1 && !comma ? items[0] : items;
