@@ -12,6 +12,7 @@ import type { neigh_global } from '../net/core/neighbour.ts';
 import type { net, pernet_operations } from '../net/core/net_namespace.ts';
 import type { rtnl_global } from '../net/core/rtnetlink.ts';
 import type { sk_buff, skb_pool } from '../net/core/skbuff.ts';
+import type { sock_global } from '../net/core/sock.ts';
 import type { inet_global } from '../net/ipv4/af_inet.ts';
 import type { nf_global } from '../net/netfilter/core.ts';
 import type { nf_conntrack_global } from '../net/netfilter/nf_conntrack_core.ts';
@@ -63,6 +64,7 @@ export class Machine {
 	pernet_list: pernet_operations[] = [];
 	net!: net_core; // net/core/dev: ptype_base, softnet_data, netdev chain
 	families!: net_families; // net/socket
+	sock!: sock_global; // net/socket: net.core.* limits
 	inet!: inet_global; // net/ipv4/af_inet: inet_protos, inetsw
 	neigh!: neigh_global; // net/core/neighbour: neigh_tables
 	rtnl!: rtnl_global; // net/core/rtnetlink: handlers

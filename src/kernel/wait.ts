@@ -24,7 +24,9 @@ export class wait_queue_head {
 
 /** Wakes all that sleep on `queue`. */
 export function wake_up(queue: wait_queue_head): void {
-	while (queue.entries.length > 0) finish_wait(queue.entries[0], 0);
+	const entries = queue.entries;
+	queue.entries = [];
+	for (const e of entries) finish_wait(e, 0);
 }
 
 /**

@@ -1,0 +1,579 @@
+/*
+ * net/core/sock.ts: the network side of a socket.                  Linux: net/sock.h, net/core/sock.c
+ * One class for every protocol: the Internet part stands in `sk.inet`, a protocol's own in `sk.priv` (tcp_sk(sk), packet_sk(sk), …).
+ */
+import type { Machine } from '../../kernel/machine.ts';
+import type { task_struct } from '../../kernel/sched.ts';
+import { trace_event } from '../../kernel/trace.ts';
+import type { wait_queue_head } from '../../kernel/wait.ts';
+import { wake_up } from '../../kernel/wait.ts';
+import { get_unaligned_le32, put_unaligned_le32 } from '../../lib/byteorder.ts';
+import { EDOM, EINVAL, ENODEV, ENOMEM, ENOPROTOOPT } from '../../uapi/asm-generic/errno.ts';
+import {
+	type msghdr,
+	SO_ACCEPTCONN,
+	SO_BINDTODEVICE,
+	SO_BINDTOIFINDEX,
+	SO_BROADCAST,
+	SO_DEBUG,
+	SO_DOMAIN,
+	SO_DONTROUTE,
+	SO_ERROR,
+	SO_KEEPALIVE,
+	SO_LINGER,
+	SO_MARK,
+	SO_NO_CHECK,
+	SO_OOBINLINE,
+	SO_PRIORITY,
+	SO_PROTOCOL,
+	SO_RCVBUF,
+	SO_RCVBUFFORCE,
+	SO_RCVLOWAT,
+	SO_RCVTIMEO,
+	SO_REUSEADDR,
+	SO_REUSEPORT,
+	SO_RXQ_OVFL,
+	SO_SNDBUF,
+	SO_SNDBUFFORCE,
+	SO_SNDLOWAT,
+	SO_SNDTIMEO,
+	SO_TIMESTAMP,
+	SO_TIMESTAMPNS,
+	SO_TYPE,
+	type sockaddr,
+} from '../../uapi/linux/socket.ts';
+import type { inet_sock } from '../ipv4/af_inet.ts';
+import type { socket } from '../socket.ts';
+import { SKB_DROP_REASON_SOCKET_FILTER, SKB_DROP_REASON_SOCKET_RCVBUFF, SKB_NOT_DROPPED_YET } from './dropreason.ts';
+import type { dst_entry } from './dst.ts';
+import { sk_filter, type sk_filter_prog } from './filter.ts';
+import type { net } from './net_namespace.ts';
+import {
+	__skb_queue_tail,
+	alloc_skb,
+	kfree_skb_reason,
+	type sk_buff,
+	sk_buff_head,
+	skb_dst_drop,
+	skb_orphan,
+} from './skbuff.ts';
+
+export const SOCK_MIN_SNDBUF = 4608;
+export const SOCK_MIN_RCVBUF = 2304;
+
+export const SOCK_DEAD = 0;
+export const SOCK_DONE = 1;
+export const SOCK_URGINLINE = 2;
+export const SOCK_KEEPOPEN = 3;
+export const SOCK_LINGER = 4;
+export const SOCK_DESTROY = 5;
+export const SOCK_BROADCAST = 6;
+export const SOCK_TIMESTAMP = 7;
+export const SOCK_RCVTSTAMP = 8;
+export const SOCK_RCVTSTAMPNS = 9;
+export const SOCK_LOCALROUTE = 10;
+export const SOCK_RXQ_OVFL = 11;
+export const SOCK_DBG = 12;
+export const SOCK_NO_CHECK_TX = 13;
+export const SOCK_FILTER_LOCKED = 14;
+
+export const RCV_SHUTDOWN = 1;
+export const SEND_SHUTDOWN = 2;
+export const SHUTDOWN_MASK = 3;
+
+/** Socket states as TCP names them; other protocols use CLOSE and ESTABLISHED. */
+export const TCP_ESTABLISHED = 1;
+export const TCP_SYN_SENT = 2;
+export const TCP_SYN_RECV = 3;
+export const TCP_FIN_WAIT1 = 4;
+export const TCP_FIN_WAIT2 = 5;
+export const TCP_TIME_WAIT = 6;
+export const TCP_CLOSE = 7;
+export const TCP_CLOSE_WAIT = 8;
+export const TCP_LAST_ACK = 9;
+export const TCP_LISTEN = 10;
+export const TCP_CLOSING = 11;
+export const TCP_NEW_SYN_RECV = 12;
+
+/** What a transport protocol does. Functions return 0, a length or -errno and never wait: -EAGAIN says "ask again when woken". */
+export interface proto {
+	name: string;
+	init: ((sk: sock) => number) | null;
+	/** Last close: leaves the tables, frees what is queued. */
+	close: (sk: sock) => void;
+	connect: ((sk: sock, addr: sockaddr, flags: number) => number) | null;
+	disconnect: ((sk: sock, flags: number) => number) | null;
+	bind: ((sk: sock, addr: sockaddr) => number) | null;
+	ioctl: ((sk: sock, cmd: number, arg: Uint8Array) => number) | null;
+	setsockopt: ((sk: sock, level: number, optname: number, optval: Uint8Array) => number) | null;
+	/** Writes the value. Return: its length or -errno. */
+	getsockopt: ((sk: sock, level: number, optname: number, optval: Uint8Array) => number) | null;
+	sendmsg: ((sk: sock, msg: msghdr, flags: number) => number) | null;
+	recvmsg: ((sk: sock, msg: msghdr, flags: number) => number) | null;
+	hash: ((sk: sock) => number) | null;
+	unhash: ((sk: sock) => void) | null;
+	/** Takes a local port (0: any). Return: 0 or -errno. */
+	get_port: ((sk: sock, snum: number) => number) | null;
+	backlog_rcv: ((sk: sock, skb: sk_buff) => number) | null;
+	/** Extra readiness beside the receive queue's; null for none. */
+	poll: ((sk: sock) => number) | null;
+}
+
+export class sock {
+	net: net;
+	sk_family: number;
+	sk_type: number;
+	sk_protocol: number;
+	sk_prot: proto;
+	sk_socket: socket | null = null;
+	sk_state = TCP_CLOSE;
+	sk_shutdown = 0;
+	/** SOCK_* bits. */
+	sk_flags = 0;
+	/** SO_REUSEADDR. */
+	sk_reuse = 0;
+	sk_reuseport = false;
+	/** SO_BINDTODEVICE's interface index, 0 for any. */
+	sk_bound_dev_if = 0;
+	sk_mark = 0;
+	sk_priority = 0;
+	sk_uid = 0;
+	sk_err = 0;
+	sk_err_soft = 0;
+	sk_no_check_tx = false;
+	sk_no_check_rx = false;
+	sk_ino = 0;
+
+	sk_rcvbuf: number;
+	sk_sndbuf: number;
+	/** Bytes (truesize) in the receive queue and under way. */
+	sk_rmem_alloc = 0;
+	sk_wmem_alloc = 0;
+	/** Bytes of options. */
+	sk_omem_alloc = 0;
+	sk_userlocks = 0;
+	sk_rcvlowat = 1;
+	/** ns; Infinity for none. */
+	sk_rcvtimeo = Infinity;
+	sk_sndtimeo = Infinity;
+	sk_lingertime = 0;
+	sk_drops = 0;
+	sk_receive_queue: sk_buff_head = new sk_buff_head();
+	sk_write_queue: sk_buff_head = new sk_buff_head();
+	sk_error_queue: sk_buff_head = new sk_buff_head();
+	sk_ack_backlog = 0;
+	sk_max_ack_backlog = 0;
+	sk_filter: sk_filter_prog | null = null;
+	sk_dst_cache: dst_entry | null = null;
+	sk_txhash = 0;
+	sk_pacing_rate = Infinity;
+	/** ns of the world's clock of the last packet received. */
+	sk_stamp = -1;
+	/** Whoever wants to know at once that something arrived (kernel users); beside waking sleepers. */
+	sk_data_ready: (sk: sock) => void = sock_def_readable;
+	sk_error_report: (sk: sock) => void = sock_def_error_report;
+	sk_write_space: (sk: sock) => void = sock_def_write_space;
+	sk_state_change: (sk: sock) => void = sock_def_wakeup;
+	sk_destruct: ((sk: sock) => void) | null = null;
+	sk_user_data: unknown = null;
+
+	/** The Internet part; null for other families. */
+	inet: inet_sock | null = null;
+	/** The protocol's own state. */
+	priv: unknown = null;
+	/** Links of hash chains. */
+	sk_next: sock | null = null;
+
+	constructor(net: net, family: number, type: number, protocol: number, prot: proto) {
+		this.net = net;
+		this.sk_family = family;
+		this.sk_type = type;
+		this.sk_protocol = protocol;
+		this.sk_prot = prot;
+		this.sk_rcvbuf = net.machine.sock.sysctl_rmem_default;
+		this.sk_sndbuf = net.machine.sock.sysctl_wmem_default;
+	}
+}
+
+/** Global limits (net.core.*). */
+export class sock_global {
+	sysctl_rmem_default = 212992;
+	sysctl_rmem_max = 4194304;
+	sysctl_wmem_default = 212992;
+	sysctl_wmem_max = 4194304;
+	sysctl_optmem_max = 131072;
+	/** Last socket inode number. */
+	ino = 1000;
+}
+
+export function sk_alloc(net: net, family: number, type: number, protocol: number, prot: proto): sock {
+	const sk = new sock(net, family, type, protocol, prot);
+	sk.sk_ino = ++net.machine.sock.ino;
+	return sk;
+}
+
+export function sock_net(sk: sock): net {
+	return sk.net;
+}
+
+export function sk_machine(sk: sock): Machine {
+	return sk.net.machine;
+}
+
+export function sock_flag(sk: sock, flag: number): boolean {
+	return (sk.sk_flags & (1 << flag)) !== 0;
+}
+
+export function sock_set_flag(sk: sock, flag: number): void {
+	sk.sk_flags |= 1 << flag;
+}
+
+export function sock_reset_flag(sk: sock, flag: number): void {
+	sk.sk_flags &= ~(1 << flag);
+}
+
+export function sock_valbool_flag(sk: sock, flag: number, on: boolean): void {
+	if (on) sock_set_flag(sk, flag);
+	else sock_reset_flag(sk, flag);
+}
+
+/** Where processes sleep for this socket; null once the process closed it. */
+export function sk_sleep(sk: sock): wait_queue_head | null {
+	return sk.sk_socket === null ? null : sk.sk_socket.wait;
+}
+
+export function sock_def_wakeup(sk: sock): void {
+	if (sk.sk_socket !== null) wake_up(sk.sk_socket.wait);
+}
+
+export function sock_def_readable(sk: sock): void {
+	sock_def_wakeup(sk);
+}
+
+export function sock_def_error_report(sk: sock): void {
+	sock_def_wakeup(sk);
+}
+
+export function sock_def_write_space(sk: sock): void {
+	sock_def_wakeup(sk);
+}
+
+/** The socket's pending error, which is cleared. Return: 0 or -errno. */
+export function sock_error(sk: sock): number {
+	const err = sk.sk_err;
+	sk.sk_err = 0;
+	return err === 0 ? 0 : -err;
+}
+
+// ---- buffers ---------------------------------------------------------------------------------------------------------------------
+
+function sock_rfree(skb: sk_buff): void {
+	skb.sk!.sk_rmem_alloc -= skb.truesize;
+}
+
+function sock_wfree(skb: sk_buff): void {
+	const sk = skb.sk!;
+	sk.sk_wmem_alloc -= skb.truesize;
+	if (sk.sk_wmem_alloc * 2 <= sk.sk_sndbuf) sk.sk_write_space(sk);
+}
+
+/** Charges the packet to the socket's receive buffer. */
+export function skb_set_owner_r(skb: sk_buff, sk: sock): void {
+	skb_orphan(skb);
+	skb.sk = sk;
+	skb.destructor = sock_rfree;
+	sk.sk_rmem_alloc += skb.truesize;
+}
+
+/** Charges the packet to the socket's send buffer. */
+export function skb_set_owner_w(skb: sk_buff, sk: sock): void {
+	skb_orphan(skb);
+	skb.sk = sk;
+	skb.destructor = sock_wfree;
+	sk.sk_wmem_alloc += skb.truesize;
+}
+
+/** A buffer of `size` bytes charged to the send buffer. Return: null when that is full (-EAGAIN). */
+export function sock_alloc_send_skb(sk: sock, size: number): sk_buff | null {
+	if (sk.sk_wmem_alloc >= sk.sk_sndbuf) return null;
+	const skb = alloc_skb(sk.net.machine, size);
+	skb_set_owner_w(skb, sk);
+	return skb;
+}
+
+/**
+ * Queues a packet for the process after the socket's filter had its say. Consumes nothing on failure.
+ * Return: SKB_NOT_DROPPED_YET, or why the caller must drop it.
+ */
+export function sock_queue_rcv_skb_reason(sk: sock, skb: sk_buff): number {
+	if (sk.sk_filter !== null && sk_filter(sk, skb) < 0) return SKB_DROP_REASON_SOCKET_FILTER;
+	return __sock_queue_rcv_skb(sk, skb) < 0 ? SKB_DROP_REASON_SOCKET_RCVBUFF : SKB_NOT_DROPPED_YET;
+}
+
+/** Queues without the filter. Return: 0, or -ENOMEM when the receive buffer is full. */
+export function __sock_queue_rcv_skb(sk: sock, skb: sk_buff): number {
+	if (sk.sk_rmem_alloc >= sk.sk_rcvbuf) {
+		sk.sk_drops++;
+		return -ENOMEM;
+	}
+	skb.dev = null;
+	skb_set_owner_r(skb, sk);
+	skb_dst_drop(skb);
+	if (skb.journey !== null)
+		trace_event(skb, 'socket', 'sock_queue_rcv_skb', { protocol: sk.sk_prot.name, ino: sk.sk_ino });
+	__skb_queue_tail(sk.sk_receive_queue, skb);
+	if (!sock_flag(sk, SOCK_DEAD)) sk.sk_data_ready(sk);
+	return 0;
+}
+
+/** Filter, then queue, else drop. Consumes skb. Return: 0 or -errno. */
+export function sock_queue_rcv_skb(sk: sock, skb: sk_buff): number {
+	const reason = sock_queue_rcv_skb_reason(sk, skb);
+	if (reason === SKB_NOT_DROPPED_YET) return 0;
+	kfree_skb_reason(skb, reason, 'sock_queue_rcv_skb');
+	return -ENOMEM;
+}
+
+/** Queues a message for MSG_ERRQUEUE. Return: 0, or -ENOMEM and the skb is still the caller's. */
+export function sock_queue_err_skb(sk: sock, skb: sk_buff): number {
+	if (sk.sk_rmem_alloc + skb.truesize >= sk.sk_rcvbuf) return -ENOMEM;
+	skb_set_owner_r(skb, sk);
+	skb_dst_drop(skb);
+	__skb_queue_tail(sk.sk_error_queue, skb);
+	if (!sock_flag(sk, SOCK_DEAD)) sk.sk_error_report(sk);
+	return 0;
+}
+
+/** Whether the send buffer has room for a poll to say POLLOUT. */
+export function sock_writeable(sk: sock): boolean {
+	return sk.sk_wmem_alloc < sk.sk_sndbuf / 2;
+}
+
+// ---- SOL_SOCKET ------------------------------------------------------------------------------------------------------------------
+
+function timeo_to_ns(optval: Uint8Array): number {
+	const sec = get_unaligned_le32(optval, 0) + get_unaligned_le32(optval, 4) * 0x100000000;
+	const usec = get_unaligned_le32(optval, 8);
+	return sec === 0 && usec === 0 ? Infinity : sec * 1e9 + usec * 1e3;
+}
+
+/** setsockopt(2) at SOL_SOCKET. `optval`: int or struct, little-endian. Return: 0 or -errno. */
+export function sk_setsockopt(sk: sock, optname: number, optval: Uint8Array): number {
+	const g = sk.net.machine.sock;
+	if (optname === SO_BINDTODEVICE) return sk_bind_to_device(sk, optval);
+	if (optval.length < 4) return -EINVAL;
+	const val = get_unaligned_le32(optval, 0) | 0;
+	const on = val !== 0;
+	switch (optname) {
+		case SO_DEBUG:
+			sock_valbool_flag(sk, SOCK_DBG, on);
+			return 0;
+		case SO_REUSEADDR:
+			sk.sk_reuse = on ? 1 : 0;
+			return 0;
+		case SO_REUSEPORT:
+			sk.sk_reuseport = on;
+			return 0;
+		case SO_DONTROUTE:
+			sock_valbool_flag(sk, SOCK_LOCALROUTE, on);
+			skb_dst_cache_reset(sk);
+			return 0;
+		case SO_BROADCAST:
+			sock_valbool_flag(sk, SOCK_BROADCAST, on);
+			return 0;
+		case SO_SNDBUF:
+		case SO_SNDBUFFORCE: {
+			const v = optname === SO_SNDBUF ? Math.min(val >>> 0, g.sysctl_wmem_max) : Math.max(val, 0);
+			sk.sk_sndbuf = Math.max(Math.min(v, 0x3fffffff) * 2, SOCK_MIN_SNDBUF);
+			sk.sk_userlocks |= 1;
+			sk.sk_write_space(sk);
+			return 0;
+		}
+		case SO_RCVBUF:
+		case SO_RCVBUFFORCE: {
+			const v = optname === SO_RCVBUF ? Math.min(val >>> 0, g.sysctl_rmem_max) : Math.max(val, 0);
+			sk.sk_rcvbuf = Math.max(Math.min(v, 0x3fffffff) * 2, SOCK_MIN_RCVBUF);
+			sk.sk_userlocks |= 2;
+			return 0;
+		}
+		case SO_KEEPALIVE:
+			sock_valbool_flag(sk, SOCK_KEEPOPEN, on);
+			return 0;
+		case SO_OOBINLINE:
+			sock_valbool_flag(sk, SOCK_URGINLINE, on);
+			return 0;
+		case SO_NO_CHECK:
+			sk.sk_no_check_tx = on;
+			return 0;
+		case SO_PRIORITY:
+			sk.sk_priority = val;
+			return 0;
+		case SO_LINGER:
+			if (optval.length < 8) return -EINVAL;
+			sock_valbool_flag(sk, SOCK_LINGER, on);
+			sk.sk_lingertime = get_unaligned_le32(optval, 4);
+			return 0;
+		case SO_TIMESTAMP:
+		case SO_TIMESTAMPNS:
+			sock_valbool_flag(sk, SOCK_RCVTSTAMP, on);
+			sock_valbool_flag(sk, SOCK_RCVTSTAMPNS, on && optname === SO_TIMESTAMPNS);
+			return 0;
+		case SO_RCVLOWAT:
+			sk.sk_rcvlowat = val < 0 ? 0x7fffffff : val || 1;
+			return 0;
+		case SO_RCVTIMEO:
+		case SO_SNDTIMEO: {
+			if (optval.length < 16) return -EINVAL;
+			if (get_unaligned_le32(optval, 8) >= 1000000) return -EDOM;
+			const ns = timeo_to_ns(optval);
+			if (optname === SO_RCVTIMEO) sk.sk_rcvtimeo = ns;
+			else sk.sk_sndtimeo = ns;
+			return 0;
+		}
+		case SO_MARK:
+			if (sk.sk_mark !== val >>> 0) skb_dst_cache_reset(sk);
+			sk.sk_mark = val >>> 0;
+			return 0;
+		case SO_RXQ_OVFL:
+			sock_valbool_flag(sk, SOCK_RXQ_OVFL, on);
+			return 0;
+		case SO_BINDTOIFINDEX:
+			if (val < 0) return -EINVAL;
+			sk.sk_bound_dev_if = val;
+			skb_dst_cache_reset(sk);
+			return 0;
+		default:
+			return -ENOPROTOOPT;
+	}
+}
+
+function skb_dst_cache_reset(sk: sock): void {
+	sk.sk_dst_cache = null;
+}
+
+function sk_bind_to_device(sk: sock, optval: Uint8Array): number {
+	let end = optval.indexOf(0);
+	if (end < 0) end = Math.min(optval.length, 15);
+	const name = String.fromCharCode(...optval.subarray(0, end));
+	if (name === '') {
+		sk.sk_bound_dev_if = 0;
+	} else {
+		const dev = sk.net.dev_name_head.get(name);
+		if (dev === undefined) return -ENODEV;
+		sk.sk_bound_dev_if = dev.ifindex;
+	}
+	skb_dst_cache_reset(sk);
+	return 0;
+}
+
+/** getsockopt(2) at SOL_SOCKET into `optval`. Return: the value's length or -errno. */
+export function sk_getsockopt(sk: sock, optname: number, optval: Uint8Array): number {
+	let v: number;
+	switch (optname) {
+		case SO_DEBUG:
+			v = Number(sock_flag(sk, SOCK_DBG));
+			break;
+		case SO_REUSEADDR:
+			v = sk.sk_reuse;
+			break;
+		case SO_REUSEPORT:
+			v = Number(sk.sk_reuseport);
+			break;
+		case SO_DONTROUTE:
+			v = Number(sock_flag(sk, SOCK_LOCALROUTE));
+			break;
+		case SO_BROADCAST:
+			v = Number(sock_flag(sk, SOCK_BROADCAST));
+			break;
+		case SO_SNDBUF:
+			v = sk.sk_sndbuf;
+			break;
+		case SO_RCVBUF:
+			v = sk.sk_rcvbuf;
+			break;
+		case SO_KEEPALIVE:
+			v = Number(sock_flag(sk, SOCK_KEEPOPEN));
+			break;
+		case SO_TYPE:
+			v = sk.sk_type;
+			break;
+		case SO_PROTOCOL:
+			v = sk.sk_protocol;
+			break;
+		case SO_DOMAIN:
+			v = sk.sk_family;
+			break;
+		case SO_ERROR:
+			v = -sock_error(sk);
+			if (v === 0) {
+				v = sk.sk_err_soft;
+				sk.sk_err_soft = 0;
+			}
+			break;
+		case SO_OOBINLINE:
+			v = Number(sock_flag(sk, SOCK_URGINLINE));
+			break;
+		case SO_NO_CHECK:
+			v = Number(sk.sk_no_check_tx);
+			break;
+		case SO_PRIORITY:
+			v = sk.sk_priority;
+			break;
+		case SO_LINGER:
+			if (optval.length < 8) return -EINVAL;
+			put_unaligned_le32(optval, 0, Number(sock_flag(sk, SOCK_LINGER)));
+			put_unaligned_le32(optval, 4, sk.sk_lingertime);
+			return 8;
+		case SO_RCVLOWAT:
+			v = sk.sk_rcvlowat;
+			break;
+		case SO_SNDLOWAT:
+			v = 1;
+			break;
+		case SO_MARK:
+			v = sk.sk_mark;
+			break;
+		case SO_RXQ_OVFL:
+			v = Number(sock_flag(sk, SOCK_RXQ_OVFL));
+			break;
+		case SO_ACCEPTCONN:
+			v = Number(sk.sk_state === TCP_LISTEN);
+			break;
+		case SO_BINDTOIFINDEX:
+			v = sk.sk_bound_dev_if;
+			break;
+		case SO_RCVTIMEO:
+		case SO_SNDTIMEO: {
+			if (optval.length < 16) return -EINVAL;
+			const ns = optname === SO_RCVTIMEO ? sk.sk_rcvtimeo : sk.sk_sndtimeo;
+			optval.fill(0, 0, 16);
+			if (ns !== Infinity) {
+				put_unaligned_le32(optval, 0, Math.floor(ns / 1e9));
+				put_unaligned_le32(optval, 8, Math.floor((ns % 1e9) / 1e3));
+			}
+			return 16;
+		}
+		case SO_BINDTODEVICE: {
+			const dev = sk.net.dev_index_head.get(sk.sk_bound_dev_if);
+			if (dev === undefined) return 0;
+			for (let i = 0; i < dev.name.length; i++) optval[i] = dev.name.charCodeAt(i);
+			optval[dev.name.length] = 0;
+			return dev.name.length + 1;
+		}
+		default:
+			return -ENOPROTOOPT;
+	}
+	if (optval.length < 4) {
+		for (let i = 0; i < optval.length; i++) optval[i] = v >>> (8 * i);
+		return optval.length;
+	}
+	put_unaligned_le32(optval, 0, v);
+	return 4;
+}
+
+/** The uid that a new socket of `task` bears. */
+export function sock_init_data(socket: socket | null, sk: sock, task: task_struct | null): void {
+	sk.sk_socket = socket;
+	sk.sk_uid = task === null ? 0 : task.uid;
+	if (socket !== null) socket.sk = sk;
+}
