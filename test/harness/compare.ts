@@ -40,8 +40,9 @@ export function compare(s: Scenario, expected: Seen, found: Seen): Difference[] 
 		for (const link of s.links) {
 			const e = expected.frames[link.name] ?? [];
 			const f = found.frames[link.name] ?? [];
-			if (e.length !== f.length || e.some((line, i) => line !== f[i]))
-				out.push({ facet: 'frames', where: link.name, expected: e, found: f });
+			const byEnd = (lines: string[]) =>
+				link.ends.map((end) => lines.filter((l) => l.startsWith(`${end} `)).join('\n')).join('\n\n');
+			if (byEnd(e) !== byEnd(f)) out.push({ facet: 'frames', where: link.name, expected: e, found: f });
 		}
 	if (s.compare.includes('drops')) counts(out, 'drops', 'drops', expected.drops, found.drops);
 	if (s.compare.includes('counters'))

@@ -12,12 +12,10 @@ export function buildFrames(s: Scenario, step: Step & { kind: 'send' }): Uint8Ar
 	for (const text of step.packets) {
 		let bytes: Uint8Array;
 		try {
-			bytes = packet(text);
+			bytes = packet(text, { defaults: { Ether: { src: nic.mac }, ARP: { hwsrc: nic.mac } } });
 		} catch (e) {
 			throw new ScenarioError(`${s.name}:${step.line}: send: ${(e as Error).message}`);
 		}
-		const ether = /^\s*Ether\(([^)]*)\)/.exec(text);
-		if (ether && !/\bsrc\s*=/.test(ether[1])) bytes.set(Buffer.from(nic.mac.replaceAll(':', ''), 'hex'), 6);
 		frames.push(bytes);
 	}
 	for (const text of step.hex) frames.push(new Uint8Array(Buffer.from(text, 'hex')));

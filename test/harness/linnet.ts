@@ -1,14 +1,9 @@
 /*
  * test/harness/linnet.ts: everything that the harness needs of linnet, in one place: the packet notation, the captures, the dissector, the lab.
  */
-import { spawnSync } from 'node:child_process';
 import type { Side } from './run.ts';
 
-export function packet(text: string): Uint8Array {
-	const done = spawnSync('python3', ['/tmp/scapy_build.py'], { input: text, encoding: 'utf8' });
-	if (done.status !== 0) throw new Error(done.stderr);
-	return new Uint8Array(Buffer.from(done.stdout.trim(), 'hex'));
-}
+export { packet } from '../../src/packet/build.ts';
 
 export function readCapture(_data: Uint8Array): Uint8Array[] {
 	throw new Error('captures cannot be read yet');

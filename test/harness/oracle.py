@@ -275,6 +275,7 @@ class Nic:
     def __init__(self, agent, host, name, mac, mtu):
         self.host, self.name, self.end = host, name, f'{host.name}:{name}'
         self.link = None
+        self.number = len(agent.nics)
         setns(host.net, CLONE_NEWNET)
         try:
             self.fd = os.open('/dev/net/tun', os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -357,22 +358,20 @@ class Agent:
 
     def relay(self, timeout):
         """Carry frames for as long as there are any; returns whether there was one within timeout seconds."""
-        moved = False
-        for key, _ in self.selector.select(timeout):
-            nic = key.data
-            # One frame a device a round: the order in which they were sent, as near as it can be told.
-            try:
-                frame = os.read(nic.fd, 65600)
-            except BlockingIOError:
-                continue
-            except OSError:
-                continue
-            moved = True
+        # As in a world without delays: first all frames that are on their way, in order of device, then their arrival.
+        flying = []
+        for nic in sorted((key.data for key, _ in self.selector.select(timeout)), key=lambda n: n.number):
+            while True:
+                try:
+                    flying.append((nic, os.read(nic.fd, 65600)))
+                except OSError:
+                    break
+        for nic, frame in flying:
             targets = nic.link.targets(nic, frame) if nic.link else []
             self.frames.append([time.monotonic(), nic.end, [t.end for t in targets], frame.hex()])
             for target in targets:
                 target.put(frame)
-        return moved
+        return len(flying) > 0
 
     def settle(self, quiet):
         """Wait until no frame has moved for `quiet` seconds."""
