@@ -20,6 +20,7 @@ import { register_pernet_subsys } from '../core/net_namespace.ts';
 import type { net_device } from '../core/netdevice.ts';
 import { kfree_skb_reason, type sk_buff } from '../core/skbuff.ts';
 import type { sock } from '../core/sock.ts';
+import { nf_sockopt_global } from './nf_sockopt.ts';
 
 export type okfn_t = (net: net, sk: sock | null, skb: sk_buff) => number;
 export type nf_hookfn = (priv: unknown, skb: sk_buff, state: nf_hook_state) => number;
@@ -72,6 +73,7 @@ export class nf_global {
 	/** Free nf_hook_state objects. */
 	states: nf_hook_state[] = [];
 	state_depth = 0;
+	sockopts: nf_sockopt_global = new nf_sockopt_global();
 }
 
 const NF_MAX_HOOKS = 8;
