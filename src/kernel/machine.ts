@@ -19,6 +19,7 @@ import type { nf_conntrack_global } from '../net/netfilter/nf_conntrack_core.ts'
 import type { xt_global } from '../net/netfilter/x_tables.ts';
 import type { netlink_global } from '../net/netlink/af_netlink.ts';
 import type { net_families } from '../net/socket.ts';
+import type { Process } from '../user/libc.ts';
 import type { printk_record } from './printk.ts';
 import type { Scheduler, task_struct } from './sched.ts';
 import { NR_SOFTIRQS, run_softirq_event, type softirq_action } from './softirq.ts';
@@ -46,6 +47,11 @@ export class Machine {
 	sysfs: sysfs_class_net = new sysfs_class_net();
 	/** The host's disk. */
 	rootfs!: rootfs; // lab
+
+	/** Named network namespaces: what is bind-mounted on /run/netns/NAME. */
+	netns_mounts: Map<string, net> = new Map();
+	/** Runs a command line's program for a process (fork, exec, wait); the lab's shell installs it. */
+	spawn: ((parent: Process, argv: string[]) => Promise<number>) | null = null;
 
 	tasks: Set<task_struct> = new Set();
 	next_pid = 1;
