@@ -7,10 +7,15 @@ import type { Machine } from '../../kernel/machine.ts';
 import { HZ } from '../../kernel/time.ts';
 import type { fib_rules_ops } from '../core/fib_rules.ts';
 import { type net, register_pernet_subsys } from '../core/net_namespace.ts';
+import type { sock } from '../core/sock.ts';
 import type { in_ifaddr, ipv4_devconf } from './devinet.ts';
 import type { fib_info, fib_table } from './fib_lookup.ts';
+import type { fqdir } from './inet_fragment.ts';
 import type { inet_peer_base } from './inetpeer.ts';
+import type { ping_table } from './ping.ts';
+import type { raw_hashinfo } from './raw.ts';
 import type { rtable } from './route.ts';
+import type { udp_table } from './udp.ts';
 
 /** The sysctls that are one for the whole machine (they appear in the first namespace only). */
 export class ipv4_route_global {
@@ -115,6 +120,8 @@ export class netns_ipv4 {
 	/** jiffies */
 	sysctl_ipfrag_time = 30 * HZ;
 	sysctl_ipfrag_max_dist = 64;
+	/** Packets being put together. */
+	fqdir!: fqdir;
 
 	// ---- icmp
 	sysctl_icmp_echo_ignore_all = 0;
@@ -130,12 +137,23 @@ export class netns_ipv4 {
 	icmp_global_credit = 0;
 	/** jiffies */
 	icmp_global_stamp = 0;
+	/** Whom ICMP messages are sent by. */
+	icmp_sk!: sock;
 
 	// ---- igmp
 	sysctl_igmp_max_memberships = 20;
 	sysctl_igmp_max_msf = 10;
 	sysctl_igmp_llm_reports = 1;
 	sysctl_igmp_qrv = 2;
+
+	// ---- sockets
+	udp_table!: udp_table;
+	raw_hash!: raw_hashinfo;
+	ping_table!: ping_table;
+	/** Raw sockets with IP_ROUTER_ALERT. */
+	ra_chain: sock[] = [];
+	/** Whom TCP's resets are sent by. */
+	tcp_sk!: sock;
 
 	constructor(rt_global: ipv4_route_global) {
 		this.rt_global = rt_global;

@@ -80,3 +80,6 @@ export const IPV4_DEVCONF_DROP_GRATUITOUS_ARP = 31;
 export const IPV4_DEVCONF_BC_FORWARDING = 32;
 export const IPV4_DEVCONF_ARP_EVICT_NOCARRIER = 33;
 export const IPV4_DEVCONF_MAX = 33;
+
+export const IPOPT_TIMESTAMP = 68;
+export const IPOPT_TS = 68;
