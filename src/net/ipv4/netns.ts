@@ -62,6 +62,9 @@ export class netns_ipv4 {
 	fib_offload_disabled = false;
 	fib_num_tclassid_users = 0;
 	fib_seq = 0;
+	/** By fib_info.fib_id; aliases name them so. Free places are in fib_info_free. */
+	fib_infos: (fib_info | null)[] = [];
+	fib_info_free: number[] = [];
 	/** fib_info by their content. */
 	fib_info_hash: Map<number, fib_info[]> = new Map();
 	/** Nexthops by device index, for device events. */
