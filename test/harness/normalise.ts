@@ -155,10 +155,10 @@ export class Normaliser {
 		const sums = [icmp + 2, ...outer];
 		if (type === 8 || type === 0 || type === 13 || type === 14) {
 			const id = p.u16(icmp + 4);
-			if (this.#numbers.has(id)) return;
-			p.set16(icmp + 4, 0xe000 + this.#icmpId.of(id), sums);
+			const drawn = !this.#numbers.has(id);
+			if (drawn) p.set16(icmp + 4, 0xe000 + this.#icmpId.of(id), sums);
 			// ping writes a struct timeval at the start of the data.
-			if ((type === 8 || type === 0) && p.bytes.length >= icmp + 24)
+			if (drawn && (type === 8 || type === 0) && p.bytes.length >= icmp + 24)
 				for (let o = icmp + 8; o < icmp + 24; o += 2) p.set16(o, 0, sums);
 		}
 		if (type === 13 || type === 14)
@@ -260,7 +260,7 @@ const TEXT_RULES: [RegExp, string][] = [
 	[/\b(expires|valid_lft|preferred_lft) (\d+)sec\b/g, '$1 «$2»sec'],
 	[/("(?:expires|valid_life_time|preferred_life_time)":)(\d+)(?=[,}])(?!4294967295)/g, '$1«$2»'],
 	// ip -s neigh: seconds since used, confirmed, updated
-	[/\bused (\d+)\/(\d+)\/(\d+)\b/g, 'used «$1»/«$2»/«$3»'],
+	[/\bused (\d+)\/(\d+)\/(\d+)/g, 'used «$1»/«$2»/«$3»'],
 	// ip -d link: that the NICs are TAP devices here
 	[/\n {4}tun type tap pi off vnet_hdr off persist off (?=addrgenmode|numtxqueues)/g, ''],
 ];
