@@ -1,0 +1,7 @@
+/*
+ * lab/index.ts: what `import … from 'linnet'` gives.
+ */
+export { type Drop, Host, type HostOptions, Nic, type NicOptions } from './host.ts';
+export { Link, type LinkOptions, type SeenFrame, Switch } from './link.ts';
+export { Job, type ShellOptions, type ShellResult } from './shell.ts';
+export { type Duration, durationNs, World, type WorldOptions } from './world.ts';

@@ -1,0 +1,170 @@
+/*
+ * lab/shell.ts: a host's shell: just-bash, with linnet's programs as its commands and the host's files under it.
+ */
+import type { Bash, CustomCommand } from 'just-bash';
+import { nsproxy, send_sig, task_struct } from '../kernel/sched.ts';
+import type { net } from '../net/core/net_namespace.ts';
+import {
+	exit_process,
+	new_process,
+	type OutStream,
+	type Process,
+	type Program,
+	SIGKILL,
+	utf8_decode,
+} from '../user/libc.ts';
+import { loadBash, shellFileSystem } from './disk.ts';
+import type { Host } from './host.ts';
+
+/** What a script did. */
+export interface ShellResult {
+	stdout: string;
+	stderr: string;
+	exitCode: number;
+}
+
+export interface ShellOptions {
+	/** Standard input. */
+	stdin?: string;
+	env?: Record<string, string>;
+	/** Named network namespace to run in; default the host's first. */
+	netns?: string;
+	cwd?: string;
+}
+
+const SHELL_ENV = {
+	PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+	HOME: '/root',
+	USER: 'root',
+	SHELL: '/bin/bash',
+	LC_ALL: 'C',
+	TZ: 'UTC',
+};
+const FOREVER_MS = 2 ** 31 - 1;
+
+/** The shells of one host: one for each network namespace that scripts ran in. */
+export class Shell {
+	private host: Host;
+	private shells: Map<net, Promise<Bash>> = new Map();
+
+	constructor(host: Host) {
+		this.host = host;
+		host.machine.spawn = (parent, argv) => this.exec(parent, argv);
+	}
+
+	/** Runs a script in namespace `n`. */
+	async run(script: string, n: net, options: ShellOptions = {}): Promise<ShellResult> {
+		const bash = await this.bash(n);
+		const r = await bash.exec(script, { rawScript: true, stdin: options.stdin, env: options.env, cwd: options.cwd });
+		return { stdout: r.stdout, stderr: r.stderr, exitCode: r.exitCode };
+	}
+
+	private bash(n: net): Promise<Bash> {
+		let b = this.shells.get(n);
+		if (b === undefined) {
+			b = this.make(n);
+			this.shells.set(n, b);
+		}
+		return b;
+	}
+
+	private async make(n: net): Promise<Bash> {
+		const { Bash, defineCommand, latin1FromBytes, bytesFromUint8Array } = await loadBash();
+		const host = this.host;
+		const task = new task_struct(host.machine, 'bash', new nsproxy(n, host.name));
+		const commands: CustomCommand[] = [];
+		for (const [name, program] of host.programs) {
+			commands.push(
+				defineCommand(name, async (args, ctx) => {
+					const proc = this.process([name, ...args], n);
+					proc.cwd = ctx.cwd;
+					for (const [k, v] of ctx.env) proc.env.set(k, v);
+					const stdin = latin1FromBytes(ctx.stdin);
+					proc.stdin = Uint8Array.from(stdin, (c) => c.charCodeAt(0));
+					const exitCode = await this.start(program, proc);
+					const out = proc.stdout.bytes();
+					// Text goes as text; what is not UTF-8 (a pcap on a pipe) as bytes.
+					const text = utf8_decode(out);
+					const binary = text.includes('\ufffd');
+					const stdout = binary
+						? { stdout: latin1FromBytes(bytesFromUint8Array(out)), stdoutKind: 'bytes' as const }
+						: { stdout: text, stdoutKind: 'text' as const };
+					return { ...stdout, stderr: proc.stderr.text(), exitCode };
+				}),
+			);
+		}
+		const sleeper = this.process(['sleep'], n);
+		return new Bash({
+			fs: await shellFileSystem(host.disk, task),
+			cwd: '/root',
+			env: { ...SHELL_ENV, HOSTNAME: host.name },
+			customCommands: commands,
+			defenseInDepth: false,
+			sleep: async (ms) => {
+				await sleeper.sleep(ms);
+			},
+			executionLimits: { maxExecutionTimeMs: FOREVER_MS, maxCommandCount: 1e9, maxLoopIterations: 1e9 },
+		});
+	}
+
+	/** A new process of the host. */
+	process(argv: string[], n: net): Process {
+		return new_process(this.host.machine, argv, this.host.programs, n, this.host.name);
+	}
+
+	/** Runs a program to its end. */
+	async start(program: Program, proc: Process): Promise<number> {
+		try {
+			return await program(proc);
+		} finally {
+			exit_process(proc);
+		}
+	}
+
+	/** Runs another command for a process: a program of ours, or whatever the shell knows. Return: exit status, 127 when unknown. */
+	private async exec(parent: Process, argv: string[]): Promise<number> {
+		const n = parent.task.nsproxy.net_ns;
+		const name = argv[0].slice(argv[0].lastIndexOf('/') + 1);
+		const program = this.host.programs.get(name);
+		if (program !== undefined) {
+			const child = this.process(argv, n);
+			child.env = parent.env;
+			child.cwd = parent.cwd;
+			child.stdin = parent.stdin;
+			child.stdout = parent.stdout;
+			child.stderr = parent.stderr;
+			parent.task.signal_handler = (signo) => send_sig(signo, child.task);
+			return this.start(program, child);
+		}
+		const quoted = argv.map((a) => `'${a.replaceAll("'", "'\\''")}'`).join(' ');
+		const r = await this.run(quoted, n, { cwd: parent.cwd, stdin: utf8_decode(parent.stdin) });
+		parent.stdout.write(r.stdout);
+		parent.stderr.write(r.stderr);
+		return r.exitCode;
+	}
+}
+
+/** A command that goes on while the caller does other things. */
+export class Job {
+	/** Ends with the exit status. */
+	readonly done: Promise<number>;
+	private proc: Process;
+
+	constructor(proc: Process, done: Promise<number>) {
+		this.proc = proc;
+		this.done = done;
+	}
+
+	get stdout(): OutStream {
+		return this.proc.stdout;
+	}
+
+	get stderr(): OutStream {
+		return this.proc.stderr;
+	}
+
+	/** Sends a signal: 2 is Ctrl-C. */
+	kill(signo = SIGKILL): void {
+		send_sig(signo, this.proc.task);
+	}
+}

@@ -1,0 +1,218 @@
+/*
+ * lab/world.ts: many machines, their cables, and the one clock.
+ *
+ *     const world = new World({ seed: 1 });
+ *     const a = world.host('a');
+ *     const b = world.host('b');
+ *     world.link(a.nic('eth0'), b.nic('eth0'), { delay: 5 });
+ *     await a.sh('ip addr add 10.0.0.1/24 dev eth0; ip link set eth0 up');
+ *     await b.sh('ip addr add 10.0.0.2/24 dev eth0; ip link set eth0 up');
+ *     console.log((await a.sh('ping -c 1 10.0.0.2')).stdout);
+ *
+ * Time is virtual and passes only while a command waits, or in `run`: as fast as possible, or `paced` by a real clock.
+ * The same seed gives the same packets at the same times.
+ */
+
+import type { Scheduler, task_struct } from '../kernel/sched.ts';
+import { EventQueue } from '../lib/event_queue.ts';
+import { Host, type HostOptions, type Nic } from './host.ts';
+import { Link, type LinkOptions, Switch } from './link.ts';
+
+export interface WorldOptions {
+	/** Any whole number. Default 1. */
+	seed?: number;
+	/** Wall-clock time when the world begins. Default 2026-01-01T00:00:00Z. */
+	epoch?: Date;
+	/** Virtual seconds per real second; 0 (default) is as fast as possible. */
+	pace?: number;
+}
+
+/** A span of time: ms, or text such as '2s', '150ms', '5d', '1h30m', '10us'. */
+export type Duration = number | string;
+
+const UNITS: Record<string, number> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9, d: 86400e9 };
+
+/** The span in ns. Throws RangeError where it is none. */
+export function durationNs(d: Duration): number {
+	if (typeof d === 'number') {
+		if (!(d >= 0)) throw new RangeError(`duration: ${d} is not a number of milliseconds`);
+		return Math.round(d * 1e6);
+	}
+	let ns = 0;
+	const rest = d.trim().replace(/(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)/g, (_, n: string, unit: string) => {
+		ns += Number(n) * UNITS[unit];
+		return '';
+	});
+	if (rest !== '' || d.trim() === '')
+		throw new RangeError(`duration: '${d}' is no span of time; expected e.g. '2s', '150ms', '1h30m', '5d'`);
+	return Math.round(ns);
+}
+
+/** Lets everything that was promised so far go on, and whatever else the surroundings have to do. */
+function macrotask(): Promise<void> {
+	return new Promise((resolve) => {
+		if (typeof setImmediate === 'function') setImmediate(resolve);
+		else {
+			const channel = new MessageChannel();
+			channel.port1.onmessage = () => {
+				channel.port1.close();
+				resolve();
+			};
+			channel.port2.postMessage(null);
+		}
+	});
+}
+
+const MICROTASKS = 64;
+
+export class World implements Scheduler {
+	readonly clock: EventQueue;
+	readonly seed: number;
+	readonly hosts: Map<string, Host> = new Map();
+	readonly links: Link[] = [];
+	readonly switches: Map<string, Switch> = new Map();
+	/** Processes (and shells) that have something to do now. Time stands still while there are any. */
+	private runnable = 0;
+	private woken = false;
+	private driving: Promise<void> | null = null;
+	private goals: { at: number; resolve: () => void }[] = [];
+	/** Jobs that the caller waits for. */
+	private jobs = 0;
+	private pace: number;
+
+	constructor(options: WorldOptions = {}) {
+		this.seed = options.seed ?? 1;
+		this.pace = options.pace ?? 0;
+		this.clock = new EventQueue(Math.floor((options.epoch?.getTime() ?? 1767225600000) / 1000));
+	}
+
+	/** Virtual time since the world began, in ms. */
+	get now(): number {
+		return this.clock.now / 1e6;
+	}
+
+	/** Boots a machine. */
+	host(name: string, options: HostOptions = {}): Host {
+		if (this.hosts.has(name)) throw new Error(`world: there is a host '${name}' already`);
+		const host = new Host(this, name, this.hosts.size, options);
+		this.hosts.set(name, host);
+		return host;
+	}
+
+	/** Joins two NICs by a cable. */
+	link(a: Nic, b: Nic, options: LinkOptions = {}): Link {
+		const link = new Link(this.clock, this.seed, a, b, options);
+		this.links.push(link);
+		return link;
+	}
+
+	/** A learning switch with these NICs plugged in. */
+	switch(name: string, nics: Nic[] = [], options: LinkOptions = {}): Switch {
+		if (this.switches.has(name)) throw new Error(`world: there is a switch '${name}' already`);
+		const sw = new Switch(this.clock, this.seed, name, options);
+		for (const nic of nics) sw.plug(nic);
+		this.switches.set(name, sw);
+		return sw;
+	}
+
+	/** Lets virtual time pass. */
+	async run(duration: Duration): Promise<void> {
+		const at = this.clock.now + durationNs(duration);
+		await new Promise<void>((resolve) => {
+			this.goals.push({ at, resolve });
+			this.goals.sort((x, y) => x.at - y.at);
+			this.drive();
+		});
+	}
+
+	/** Runs all that happens at this instant. */
+	settle(): Promise<void> {
+		return this.run(0);
+	}
+
+	/** @internal Runs `work` as something that can go on now; time passes while it sleeps. */
+	async job<T>(work: () => Promise<T>): Promise<T> {
+		this.runnable++;
+		this.jobs++;
+		this.drive();
+		try {
+			return await work();
+		} finally {
+			this.runnable--;
+			this.jobs--;
+		}
+	}
+
+	/** @internal As `job`, but nobody waits for it: time does not pass for its sake alone. */
+	async background<T>(work: () => Promise<T>): Promise<T> {
+		this.runnable++;
+		this.drive();
+		try {
+			return await work();
+		} finally {
+			this.runnable--;
+		}
+	}
+
+	/** A task's parallel sleeps count once each: a program that waits twice at a time says so with proc.thread. */
+	sleep(_task: task_struct): void {
+		this.runnable--;
+	}
+
+	wake(_task: task_struct): void {
+		this.runnable++;
+		this.woken = true;
+	}
+
+	private drive(): void {
+		if (this.driving !== null) return;
+		this.driving = this.loop().finally(() => {
+			this.driving = null;
+			if (this.wanted()) this.drive();
+		});
+	}
+
+	private wanted(): boolean {
+		return this.jobs > 0 || this.goals.length > 0 || this.runnable > 0;
+	}
+
+	private async loop(): Promise<void> {
+		const clock = this.clock;
+		let started = this.pace > 0 ? { real: performance.now(), virtual: clock.now } : null;
+		for (;;) {
+			this.woken = false;
+			for (let i = 0; this.runnable > 0 && i < MICROTASKS; i++) await null;
+			if (this.runnable > 0) {
+				await macrotask();
+				continue;
+			}
+			if (!this.wanted()) return;
+			if (started !== null) {
+				const due =
+					started.real + (Math.min(clock.next_time, this.goals[0]?.at ?? Infinity) - started.virtual) / 1e6 / this.pace;
+				const wait = due - performance.now();
+				if (wait > 1) {
+					await new Promise((resolve) => setTimeout(resolve, Math.min(wait, 50)));
+					if (wait > 50) continue;
+				}
+				started = { real: performance.now(), virtual: Math.max(clock.now, started.virtual) };
+			}
+			const goal = this.goals.length > 0 ? this.goals[0].at : Infinity;
+			// Many events in a row, until one gives a process something to do.
+			let n = 0;
+			while (!this.woken && clock.step(goal)) {
+				if (++n >= 10000) break;
+			}
+			if (this.woken) continue;
+			if (clock.next_time > goal) {
+				if (goal > clock.now) clock.now = goal;
+				this.goals.shift()!.resolve();
+				await null;
+			} else if (clock.size === 0 && this.goals.length === 0) {
+				// Every process sleeps and nothing will ever happen: only something from outside can wake them.
+				return;
+			}
+			if (n >= 10000) await macrotask();
+		}
+	}
+}
