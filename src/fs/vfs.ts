@@ -58,7 +58,7 @@ export function kernel_read(task: task_struct, path: string): string | number {
 		case '/proc/version':
 			return 'Linux version 6.18.0 (linnet)\n';
 		case '/proc/kmsg':
-			return m.log_buf.map((r) => `<${r.level}>${r.text}\n`).join('');
+			return m.log_buf.map((r) => `<${r.level}>[${(r.ts / 1e9).toFixed(6).padStart(12)}] ${r.text}\n`).join('');
 		case '/proc/self/comm':
 			return task.comm + '\n';
 	}

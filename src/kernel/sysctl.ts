@@ -59,7 +59,8 @@ export function proc_dointvec_minmax(table: ctl_table, _net: net, text: string):
 	const words = text.trim().split(/\s+/);
 	const cur = table.data![table.field];
 	const n = Array.isArray(cur) ? cur.length : 1;
-	if (text.trim() === '') return 0;
+	if (text === '') return 0;
+	if (text.trim() === '') return -EINVAL;
 	const out = Array.isArray(cur) ? cur.slice() : [cur as number];
 	for (let i = 0; i < words.length && i < n; i++) {
 		if (!/^-?(0x[0-9a-f]+|[0-9]+)$/i.test(words[i])) return -EINVAL;

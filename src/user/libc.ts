@@ -5,7 +5,7 @@
 
 import { is_kernel_path, kernel_read, kernel_readdir, kernel_write, normalize_path } from '../fs/vfs.ts';
 import type { Machine } from '../kernel/machine.ts';
-import { do_exit, fd_install, type file, nsproxy, task_struct } from '../kernel/sched.ts';
+import { do_exit, fd_install, type file, nsproxy, send_sig, task_struct } from '../kernel/sched.ts';
 import { wait_event } from '../kernel/wait.ts';
 import { cleanup_net, copy_net_ns, type net } from '../net/core/net_namespace.ts';
 import {
@@ -261,6 +261,34 @@ export class Process {
 	/** A 32-bit random number (getrandom(2)). */
 	random(): number {
 		return this.task.machine.random.u32();
+	}
+
+	/** Sends this process a signal, as another one would with kill(2). */
+	kill(signo: number): void {
+		send_sig(signo, this.task);
+	}
+
+	/** Ends this process's sleeps with -EINTR. */
+	interrupt(): void {
+		send_sig(SIGINT, this.task);
+	}
+
+	/**
+	 * A second process of the same program, for what must wait on its own (an alarm beside a command). It shares nothing but code; `exit` ends it.
+	 */
+	fork(comm: string): Process {
+		return new Process(
+			new task_struct(this.task.machine, comm, this.task.nsproxy),
+			[comm],
+			this.programs,
+			this.env,
+			this.cwd,
+		);
+	}
+
+	/** Ends this process: closes its files, leaves its namespaces. */
+	exit(): void {
+		exit_process(this);
 	}
 
 	// ---- files ---------------------------------------------------------------------------------------------------------------
