@@ -37,8 +37,11 @@ class Drawn {
 
 export class Normaliser {
 	#ports: [number, number][];
-	/** Numbers and addresses that the scenario's text or frames contain. */
+	/** What the scenario itself gives: numbers in its text (only ports are looked up there), and the fields of the frames that it sends. */
 	#numbers = new Set<number>();
+	#ipIds = new Set<number>();
+	#icmpIds = new Set<number>();
+	#words = new Set<number>();
 	#macs = new Set<string>(['00:00:00:00:00:00', 'ff:ff:ff:ff:ff:ff']);
 
 	#ipId = new Drawn();
@@ -53,6 +56,7 @@ export class Normaliser {
 	constructor(s: Scenario) {
 		this.#ports = [EPHEMERAL, ...s.drawnPorts];
 		for (const m of s.text.matchAll(/\b(0x[0-9a-f]+|\d+)\b/gi)) this.#numbers.add(Number(m[1]));
+		for (const m of s.text.matchAll(/\bping\b.* -e (\d+)/g)) this.#icmpIds.add(Number(m[1]));
 		for (const m of s.text.matchAll(/\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b/gi)) this.#macs.add(m[0].toLowerCase());
 		for (const n of s.nics) this.#macs.add(n.mac);
 	}
@@ -63,12 +67,14 @@ export class Normaliser {
 		this.#macs.add(mac(frame, 0)).add(mac(frame, 6));
 		if (frame.length < 34 || p.u16(12) !== ETH_P_IP) return;
 		const note = (ip: number) => {
-			this.#numbers.add(p.u16(ip + 4));
+			this.#ipIds.add(p.u16(ip + 4));
+			for (let o = ip + 20; o + 4 <= Math.min(frame.length, ip + 60); o++) this.#words.add(p.u32(o));
+			if ((p.u16(ip + 6) & 0x1fff) !== 0) return;
 			const l4 = ip + (p.u8(ip) & 15) * 4;
-			for (let o = l4; o + 2 <= Math.min(frame.length, l4 + 8); o += 2) this.#numbers.add(p.u16(o));
-			for (let o = l4; o + 4 <= Math.min(frame.length, l4 + 60); o += 4) this.#numbers.add(p.u32(o));
-			if (p.u8(ip + 9) === IPPROTO_ICMP && [3, 4, 5, 11, 12].includes(p.u8(l4)) && l4 + 28 <= frame.length)
-				note(l4 + 8);
+			if (p.u8(ip + 9) === IPPROTO_ICMP) {
+				if ([3, 4, 5, 11, 12].includes(p.u8(l4)) && l4 + 28 <= frame.length) note(l4 + 8);
+				else this.#icmpIds.add(p.u16(l4 + 4));
+			} else this.#numbers.add(p.u16(l4)).add(p.u16(l4 + 2));
 		};
 		note(14);
 	}
@@ -107,7 +113,7 @@ export class Normaliser {
 		if (p.bytes.length < ip + 20 || p.u8(ip) >> 4 !== 4 || ihl < 20 || p.bytes.length < ip + ihl) return;
 		const header = [ip + 10, ...outer];
 		const id = p.u16(ip + 4);
-		if (id !== 0 && !this.#numbers.has(id)) p.set16(ip + 4, 0xa000 + this.#ipId.of(id), header);
+		if (id !== 0 && !this.#ipIds.has(id)) p.set16(ip + 4, 0xa000 + this.#ipId.of(id), header);
 		this.#timestamps(p, ip + 20, ip + ihl, header);
 		if ((p.u16(ip + 6) & 0x1fff) !== 0) return;
 		const l4 = ip + ihl;
@@ -143,7 +149,7 @@ export class Normaliser {
 				const filled = Math.min(o + p.u8(o + 2) - 1, o + length);
 				for (let t = o + 4; t + step <= filled; t += step) {
 					const at = withAddress ? t + 4 : t;
-					if (p.u32(at) !== 0 && !this.#numbers.has(p.u32(at))) p.set32(at, A_TIME, sums);
+					if (p.u32(at) !== 0 && !this.#words.has(p.u32(at))) p.set32(at, A_TIME, sums);
 				}
 			}
 			o += length;
@@ -155,7 +161,7 @@ export class Normaliser {
 		const sums = [icmp + 2, ...outer];
 		if (type === 8 || type === 0 || type === 13 || type === 14) {
 			const id = p.u16(icmp + 4);
-			const drawn = !this.#numbers.has(id);
+			const drawn = !this.#icmpIds.has(id);
 			if (drawn) p.set16(icmp + 4, 0xe000 + this.#icmpId.of(id), sums);
 			// ping writes a struct timeval at the start of the data.
 			if (drawn && (type === 8 || type === 0) && p.bytes.length >= icmp + 24)
@@ -163,7 +169,7 @@ export class Normaliser {
 		}
 		if (type === 13 || type === 14)
 			for (let o = icmp + 8; o + 4 <= icmp + 20 && o + 4 <= p.bytes.length; o += 4)
-				if (p.u32(o) !== 0 && !this.#numbers.has(p.u32(o))) p.set32(o, A_TIME, sums);
+				if (p.u32(o) !== 0 && !this.#words.has(p.u32(o))) p.set32(o, A_TIME, sums);
 		if (type === 3 || type === 4 || type === 5 || type === 11 || type === 12) this.#ip(p, icmp + 8, sums);
 	}
 
@@ -181,7 +187,7 @@ export class Normaliser {
 		if (p.bytes.length < tcp + 20) return;
 		const flags = p.u8(tcp + 13);
 		const seq = p.u32(tcp + 4);
-		if (flags & 2 && !this.#numbers.has(seq) && !this.#isn.includes(seq)) this.#isn.push(seq);
+		if (flags & 2 && !this.#words.has(seq) && !this.#isn.includes(seq)) this.#isn.push(seq);
 		for (const o of [tcp + 4, tcp + 8]) {
 			const value = p.u32(o);
 			const i = this.#isn.findIndex((isn) => (value - isn) >>> 0 < TCP_SPAN);
@@ -201,8 +207,7 @@ export class Normaliser {
 			const length = p.u8(o + 1);
 			if (length < 2 || o + length > end) return;
 			if (kind === 8 && length === 10)
-				for (const at of [o + 2, o + 6])
-					if (p.u32(at) !== 0 && !this.#numbers.has(p.u32(at))) p.set32(at, A_TIME, sums);
+				for (const at of [o + 2, o + 6]) if (p.u32(at) !== 0 && !this.#words.has(p.u32(at))) p.set32(at, A_TIME, sums);
 			o += length;
 		}
 	}
@@ -217,12 +222,12 @@ export class Normaliser {
 			this.#macs.has(m) || parseInt(m, 16) & 1 ? m : `MAC${this.#textMac.of(m)}`,
 		);
 		// tcpdump: the IP id and the id of an echo.
-		t = t.replace(/\b(id) (\d+)(?=, (?:offset|seq)\b)/g, (m, word, id) =>
-			id === '0' || this.#numbers.has(Number(id)) ? m : `${word} X${this.#textId.of(id)}`,
+		t = t.replace(/\bid (\d+)(?=, (offset|seq)\b)/g, (m, id, what) =>
+			id === '0' || (what === 'seq' ? this.#icmpIds : this.#ipIds).has(Number(id)) ? m : `id X${this.#textId.of(id)}`,
 		);
 		// The id of an echo in conntrack's lines.
 		t = t.replace(/(\btype=(?:8|0) code=0 id=)(\d+)/g, (m, head, id) =>
-			this.#numbers.has(Number(id)) ? m : `${head}X${this.#textId.of(id)}`,
+			this.#icmpIds.has(Number(id)) ? m : `${head}X${this.#textId.of(id)}`,
 		);
 		// Ephemeral ports: sport=, dport=, SPT=, DPT=, and tcpdump's address.port.
 		t = t.replace(/(\b(?:[sd]port=|[SD]PT=|port |\d+\.\d+\.\d+\.\d+[.:]))(\d{4,5})\b/g, (m, head, port) =>
@@ -230,9 +235,9 @@ export class Normaliser {
 				? `${head}P${this.#textPort.of(port)}`
 				: m,
 		);
-		// Kernel log: the IP id and the echo id.
-		t = t.replace(/\bID=(\d+)\b/g, (m, id) =>
-			id === '0' || this.#numbers.has(Number(id)) ? m : `ID=X${this.#textId.of(id)}`,
+		// Kernel log: the IP id, and after a sequence number the echo id.
+		t = t.replace(/\bID=(\d+)(?=( SEQ=)?)/g, (m, id, seq) =>
+			id === '0' || (seq ? this.#icmpIds : this.#ipIds).has(Number(id)) ? m : `ID=X${this.#textId.of(id)}`,
 		);
 		return t;
 	}
