@@ -21,6 +21,8 @@ export interface Cable {
 	send(frame: Uint8Array, start: number, len: number, offload: frame_offload | null): void;
 	/** Whether it can carry frames with offload left undone. */
 	readonly offload: boolean;
+	/** Until when (ns of the world's clock) it can take no other frame: the NIC keeps its frames in the tx ring so long. Not there: always free. */
+	readonly busy_until?: number;
 }
 
 /** What a cable sees of the NIC. */

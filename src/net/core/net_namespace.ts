@@ -11,6 +11,7 @@ import type { netns_nf } from '../netfilter/core.ts';
 import type { netns_ct } from '../netfilter/nf_conntrack_core.ts';
 import type { netns_xt } from '../netfilter/x_tables.ts';
 import type { netns_packet } from '../packet/af_packet.ts';
+import type { packet_type } from './dev.ts';
 import type { fib_rules_ops } from './fib_rules.ts';
 import type { net_device } from './netdevice.ts';
 import { netns_mib } from './snmp.ts';
@@ -34,6 +35,9 @@ export class net {
 	loopback_dev!: net_device;
 	/** Bumped with each change of devices; dumps say NLM_F_DUMP_INTR by it. */
 	dev_base_seq = 1;
+	/** Packet handlers of this namespace alone (packet sockets not bound to a device). */
+	ptype_all: readonly packet_type[] = [];
+	ptype_specific: readonly packet_type[] = [];
 
 	sysctls: sysctl_root = new sysctl_root();
 	/** /proc/net of this namespace. */

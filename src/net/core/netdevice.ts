@@ -169,6 +169,8 @@ export class net_device {
 	/** Unicast and multicast addresses listened to beside dev_addr. */
 	uc: netdev_hw_addr[] = [];
 	mc: netdev_hw_addr[] = [];
+	/** Promiscuous because `uc` has entries that the driver cannot filter. */
+	uc_promisc = false;
 	irq = 0;
 	operstate = 0;
 	link_mode = 0;
@@ -212,8 +214,8 @@ export class net_device {
 	last_rx = 0;
 	napi_list: napi_struct[] = [];
 	/** Packet handlers of this device alone (packet sockets). */
-	ptype_all: packet_type[] = [];
-	ptype_specific: packet_type[] = [];
+	ptype_all: readonly packet_type[] = [];
+	ptype_specific: readonly packet_type[] = [];
 	/** The bridge's, bond's, macvlan's hand in the receive path; null when none. */
 	rx_handler: ((skb: sk_buff) => number) | null = null;
 	rx_handler_data: unknown = null;

@@ -293,12 +293,26 @@ export function alloc_skb(machine: Machine, size: number, parent: sk_buff | null
 	return skb;
 }
 
-/** A buffer for `len` bytes from a device's wire, with NET_SKB_PAD of headroom. Context: softirq. */
+/**
+ * A buffer for `len` bytes from a device's wire, with NET_SKB_PAD of headroom. The driver says skb_begin_journey once the bytes are in.
+ * Context: softirq.
+ */
 export function netdev_alloc_skb(dev: net_device, len: number): sk_buff {
-	const skb = alloc_skb(dev.net.machine, len + NET_SKB_PAD);
-	skb_reserve(skb, NET_SKB_PAD);
+	const pool = dev.net.machine.skb_pool;
+	const head = head_alloc(pool, len + NET_SKB_PAD);
+	const skb = skb_get_struct(pool, head, pool.shinfos.pop() ?? new skb_shared_info());
+	skb.end = head.length;
+	skb.truesize = head.length + 256;
+	skb.data = NET_SKB_PAD;
+	skb.tail = NET_SKB_PAD;
 	skb.dev = dev;
 	return skb;
+}
+
+/** Asks the tracer about a packet whose bytes have just arrived. */
+export function skb_begin_journey(skb: sk_buff, parent: sk_buff | null, origin: string): void {
+	const tracer = skb.machine.tracer;
+	if (tracer !== null) skb.journey = tracer.begin(skb.machine, skb, parent !== null ? parent.journey : null, origin);
 }
 
 // ---- where things are ------------------------------------------------------------------------------------------------------------
