@@ -5,7 +5,7 @@
 import type { ethtool_ops } from '../ethtool/ethtool.ts';
 import type { in_device } from '../ipv4/devinet.ts';
 import type { Qdisc } from '../sched/sch_generic.ts';
-import type { napi_struct, packet_type } from './dev.ts';
+import type { ext_ack, napi_struct, packet_type } from './dev.ts';
 import type { neigh_parms } from './neighbour.ts';
 import type { net } from './net_namespace.ts';
 import type { sk_buff } from './skbuff.ts';
@@ -96,6 +96,9 @@ export class net_device_ops {
 	ndo_set_features: ((dev: net_device, features: number) => number) | null = null;
 	ndo_fix_features: ((dev: net_device, features: number) => number) | null = null;
 	ndo_get_iflink: ((dev: net_device) => number) | null = null;
+	/** Makes `slave` a port of `dev` (bridge, bond), or lets it go. */
+	ndo_add_slave: ((dev: net_device, slave: net_device, extack: ext_ack | null) => number) | null = null;
+	ndo_del_slave: ((dev: net_device, slave: net_device) => number) | null = null;
 }
 
 /** How a link layer makes and reads its header. */
