@@ -36,9 +36,12 @@ class Drawn {
 }
 
 export class Normaliser {
-	#ports: [number, number][];
-	/** What the scenario itself gives: numbers in its text (only ports are looked up there), and the fields of the frames that it sends. */
+	/** Ranges that the scenario says the kernel draws from. */
+	#drawnPorts: [number, number][];
+	/** What the scenario itself gives: numbers in its text (ports are looked up there), and the fields of the frames that it sends. */
 	#numbers = new Set<number>();
+	#framePorts = new Set<number>();
+	#echoData = new Set<string>();
 	#ipIds = new Set<number>();
 	#icmpIds = new Set<number>();
 	#words = new Set<number>();
@@ -54,7 +57,7 @@ export class Normaliser {
 	#textMac = new Drawn();
 
 	constructor(s: Scenario) {
-		this.#ports = [EPHEMERAL, ...s.drawnPorts];
+		this.#drawnPorts = s.drawnPorts;
 		for (const m of s.text.matchAll(/\b(0x[0-9a-f]+|\d+)\b/gi)) this.#numbers.add(Number(m[1]));
 		for (const m of s.text.matchAll(/\bping\b.* -e (\d+)/g)) this.#icmpIds.add(Number(m[1]));
 		for (const m of s.text.matchAll(/\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b/gi)) this.#macs.add(m[0].toLowerCase());
@@ -73,14 +76,19 @@ export class Normaliser {
 			const l4 = ip + (p.u8(ip) & 15) * 4;
 			if (p.u8(ip + 9) === IPPROTO_ICMP) {
 				if ([3, 4, 5, 11, 12].includes(p.u8(l4)) && l4 + 28 <= frame.length) note(l4 + 8);
-				else this.#icmpIds.add(p.u16(l4 + 4));
-			} else this.#numbers.add(p.u16(l4)).add(p.u16(l4 + 2));
+				else {
+					this.#icmpIds.add(p.u16(l4 + 4));
+					this.#echoData.add(hex(frame, l4 + 8, l4 + 24));
+				}
+			} else this.#framePorts.add(p.u16(l4)).add(p.u16(l4 + 2));
 		};
 		note(14);
 	}
 
 	#isDrawnPort(port: number): boolean {
-		return !this.#numbers.has(port) && this.#ports.some(([from, to]) => port >= from && port <= to);
+		if (this.#framePorts.has(port)) return false;
+		if (this.#drawnPorts.some(([from, to]) => port >= from && port <= to)) return true;
+		return port >= EPHEMERAL[0] && port <= EPHEMERAL[1] && !this.#numbers.has(port);
 	}
 
 	// ---------------------------------------------------------------- frames
@@ -161,10 +169,13 @@ export class Normaliser {
 		const sums = [icmp + 2, ...outer];
 		if (type === 8 || type === 0 || type === 13 || type === 14) {
 			const id = p.u16(icmp + 4);
-			const drawn = !this.#icmpIds.has(id);
-			if (drawn) p.set16(icmp + 4, 0xe000 + this.#icmpId.of(id), sums);
+			if (!this.#icmpIds.has(id)) p.set16(icmp + 4, 0xe000 + this.#icmpId.of(id), sums);
 			// ping writes a struct timeval at the start of the data.
-			if (drawn && (type === 8 || type === 0) && p.bytes.length >= icmp + 24)
+			if (
+				(type === 8 || type === 0) &&
+				p.bytes.length >= icmp + 24 &&
+				!this.#echoData.has(hex(p.bytes, icmp + 8, icmp + 24))
+			)
 				for (let o = icmp + 8; o < icmp + 24; o += 2) p.set16(o, 0, sums);
 		}
 		if (type === 13 || type === 14)
@@ -279,6 +290,10 @@ export function sameText(a: string, b: string): boolean {
 	const numbers = (t: string) => [...t.matchAll(APPROXIMATE)].map((m) => Number(m[1]));
 	const nb = numbers(b);
 	return numbers(a).every((n, i) => Math.abs(n - nb[i]) <= 2);
+}
+
+function hex(bytes: Uint8Array, from: number, to: number): string {
+	return Array.from(bytes.subarray(from, to), (b) => b.toString(16).padStart(2, '0')).join('');
 }
 
 function mac(bytes: Uint8Array, o: number): string {
