@@ -150,6 +150,18 @@ export class Host {
 		return r.stdout;
 	}
 
+	/** Runs one program with these arguments, without a shell. */
+	exec(argv: string[], options: ShellOptions = {}): Promise<ShellResult> {
+		const program = this.programs.get(argv[0]);
+		if (program === undefined) throw new Error(`${this.name}: there is no program '${argv[0]}'`);
+		return this.world.job(async () => {
+			const proc = this.shell.process(argv, this.namespace(options.netns));
+			if (options.stdin !== undefined) proc.stdin = utf8(options.stdin);
+			const exitCode = await this.shell.start(program, proc);
+			return { stdout: proc.stdout.text(), stderr: proc.stderr.text(), exitCode };
+		});
+	}
+
 	/** Starts a script that goes on in the background. Its output can be read while it runs. */
 	spawn(script: string, options: ShellOptions = {}): Job {
 		const proc = this.shell.process(['sh', '-c', script], this.namespace(options.netns));

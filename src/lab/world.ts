@@ -154,7 +154,15 @@ export class World implements Scheduler {
 		}
 	}
 
-	/** A task's parallel sleeps count once each: a program that waits twice at a time says so with proc.thread. */
+	fork(): void {
+		this.runnable++;
+	}
+
+	exit(): void {
+		this.runnable--;
+	}
+
+	/** A program that waits in two places at a time forks for the second. */
 	sleep(_task: task_struct): void {
 		this.runnable--;
 	}
@@ -180,8 +188,9 @@ export class World implements Scheduler {
 		const clock = this.clock;
 		let started = this.pace > 0 ? { real: performance.now(), virtual: clock.now } : null;
 		for (;;) {
+			const woken = this.woken;
 			this.woken = false;
-			for (let i = 0; this.runnable > 0 && i < MICROTASKS; i++) await null;
+			for (let i = 0; (this.runnable > 0 || (woken && i < 4)) && i < MICROTASKS; i++) await null;
 			if (this.runnable > 0) {
 				await macrotask();
 				continue;

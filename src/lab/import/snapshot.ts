@@ -1,0 +1,290 @@
+/*
+ * lab/import/snapshot.ts: what was collected on a real host, as files by name, parsed and checked.
+ * Every error says which file, where, what came and what was expected.
+ */
+
+/** The files that `linnet capture-script` writes; any of them may be missing. */
+export const SNAPSHOT_FILES = [
+	'host',
+	'link.json',
+	'addr.json',
+	'route.json',
+	'rule.json',
+	'neigh.json',
+	'sysctl',
+	'iptables-save',
+	'iptables-legacy-save',
+	'conntrack',
+	'rt_tables',
+	'notes',
+] as const;
+
+export interface LinkJson {
+	ifindex?: number;
+	ifname: string;
+	flags: string[];
+	mtu: number;
+	operstate?: string;
+	link_type?: string;
+	address?: string;
+	master?: string;
+	link?: string;
+	txqlen?: number;
+	linkinfo?: { info_kind?: string; info_slave_kind?: string };
+	ifalias?: string;
+}
+
+export interface AddressJson {
+	family: string;
+	local: string;
+	address?: string;
+	prefixlen: number;
+	broadcast?: string;
+	scope: string;
+	label?: string;
+	secondary?: boolean;
+	dynamic?: boolean;
+	noprefixroute?: boolean;
+	metric?: number;
+	valid_life_time?: number;
+	preferred_life_time?: number;
+}
+
+export interface NexthopJson {
+	gateway?: string;
+	via?: { family: string; host: string };
+	dev?: string;
+	weight?: number;
+	flags?: string[];
+}
+
+export interface RouteJson extends NexthopJson {
+	type?: string;
+	dst: string;
+	table?: string | number;
+	protocol?: string;
+	scope?: string;
+	prefsrc?: string;
+	metric?: number;
+	tos?: string;
+	metrics?: Record<string, number | string>[];
+	nexthops?: NexthopJson[];
+	flags?: string[];
+}
+
+export interface RuleJson {
+	priority: number;
+	src?: string;
+	srclen?: number;
+	dst?: string;
+	dstlen?: number;
+	not?: null;
+	tos?: string;
+	fwmark?: string;
+	fwmask?: string;
+	iif?: string;
+	oif?: string;
+	uid_start?: number;
+	uid_end?: number;
+	ipproto?: string;
+	sport?: string | number;
+	sport_start?: number;
+	sport_end?: number;
+	dport?: string | number;
+	dport_start?: number;
+	dport_end?: number;
+	table?: string | number;
+	action?: string;
+	goto?: number;
+	nop?: null;
+	suppress_prefixlen?: number;
+	protocol?: string;
+}
+
+export interface NeighJson {
+	dst: string;
+	dev: string;
+	lladdr?: string;
+	state: string[];
+	router?: null;
+	proxy?: null;
+}
+
+/** One rule of a saved ruleset: where it stands in its file and in its chain. */
+export interface RuleLine {
+	file: string;
+	/** From 1. */
+	line: number;
+	table: string;
+	chain: string;
+	/** As `iptables -L --line-numbers` counts, from 1. */
+	num: number;
+	/** `-A FORWARD -p tcp … -j DROP`, without counters. */
+	text: string;
+}
+
+export interface Snapshot {
+	name: string;
+	links: LinkJson[] | null;
+	addresses: Map<string, AddressJson[]>;
+	routes: RouteJson[] | null;
+	rules: RuleJson[] | null;
+	neighbours: NeighJson[];
+	sysctls: { key: string; value: string; line: number }[] | null;
+	/** The ruleset's text and the name of its file; null without one. */
+	ruleset: { file: string; text: string } | null;
+	ruleLines: RuleLine[];
+	conntrack: { file: string; lines: string[] } | null;
+	files: Map<string, string>;
+}
+
+/** What is wrong with an imported file. */
+export class ImportError extends Error {
+	constructor(file: string, line: number | null, what: string) {
+		super(`${file}${line === null ? '' : `:${line}`}: ${what}`);
+		this.name = 'ImportError';
+	}
+}
+
+function json<T>(
+	files: Map<string, string>,
+	file: string,
+	check: (row: Record<string, unknown>) => string | null,
+): T[] | null {
+	const text = files.get(file);
+	if (text === undefined) return null;
+	let rows: unknown;
+	try {
+		rows = JSON.parse(text);
+	} catch (e) {
+		const at = /position (\d+)/.exec(String(e));
+		const line = at === null ? null : text.slice(0, Number(at[1])).split('\n').length;
+		throw new ImportError(file, line, `not JSON as 'ip -j' prints it (${e instanceof Error ? e.message : e})`);
+	}
+	if (!Array.isArray(rows)) throw new ImportError(file, null, `expected a JSON array, as 'ip -j' prints it`);
+	rows.forEach((row: unknown, i) => {
+		const wrong =
+			typeof row !== 'object' || row === null
+				? 'expected an object'
+				: Object.keys(row).length === 0
+					? null
+					: check(row as Record<string, unknown>);
+		if (wrong !== null) throw new ImportError(file, null, `entry ${i + 1}: ${wrong}`);
+	});
+	return (rows as Record<string, unknown>[]).filter((r) => Object.keys(r).length > 0) as T[];
+}
+
+function need(row: Record<string, unknown>, field: string, type: string): string | null {
+	const is = typeof row[field];
+	return is === type
+		? null
+		: `'${field}' is ${is === 'undefined' ? 'missing' : JSON.stringify(row[field])}, expected a ${type}`;
+}
+
+/** Every `-A` line of an iptables-save file, with its place. */
+export function ruleLines(file: string, text: string): RuleLine[] {
+	const out: RuleLine[] = [];
+	const counts = new Map<string, number>();
+	let table = '';
+	text.split('\n').forEach((raw, i) => {
+		const line = raw.trim();
+		if (line.startsWith('*')) {
+			table = line.slice(1);
+			counts.clear();
+			return;
+		}
+		const m = /^(?:\[\d+:\d+\]\s*)?(-A\s+(\S+).*)$/.exec(line);
+		if (m === null) return;
+		const chain = m[2].replace(/^"(.*)"$/, '$1');
+		const num = (counts.get(chain) ?? 0) + 1;
+		counts.set(chain, num);
+		out.push({ file, line: i + 1, table, chain, num, text: m[1] });
+	});
+	return out;
+}
+
+/** Which of the collected files this text is, by how it looks; null when it is none. */
+export function sniff(text: string): (typeof SNAPSHOT_FILES)[number] | null {
+	const head = text.slice(0, 65536);
+	if (/^\*(filter|nat|mangle|raw|security)\s*$/m.test(head) || /^# Generated by iptables/m.test(head))
+		return 'iptables-save';
+	if (/^\s*\[/.test(head)) {
+		if (head.includes('"addr_info"')) return 'addr.json';
+		if (head.includes('"priority"')) return 'rule.json';
+		if (head.includes('"state"') && head.includes('"dst"')) return 'neigh.json';
+		if (head.includes('"ifname"')) return 'link.json';
+		if (head.includes('"dst"')) return 'route.json';
+		return null;
+	}
+	if (/^net\.[\w.-]+(\/[\w.]+)* = /m.test(head)) return 'sysctl';
+	if (/^(ipv[46]\s+\d+\s+)?(tcp|udp|icmp|unknown|gre|sctp)\s+\d+\s+\d+.*src=/m.test(head)) return 'conntrack';
+	return null;
+}
+
+/** Reads what was collected. Throws ImportError. `files`: text by file name. */
+export function parseSnapshot(files: Map<string, string>): Snapshot {
+	const links = json<LinkJson>(
+		files,
+		'link.json',
+		(r) =>
+			need(r, 'ifname', 'string') ??
+			need(r, 'mtu', 'number') ??
+			(Array.isArray(r.flags) ? null : `'flags' is missing, expected an array`),
+	);
+	const addrs = json<LinkJson & { addr_info?: AddressJson[] }>(files, 'addr.json', (r) => need(r, 'ifname', 'string'));
+	const routes = json<RouteJson>(files, 'route.json', (r) => need(r, 'dst', 'string'));
+	const rules = json<RuleJson>(files, 'rule.json', (r) => need(r, 'priority', 'number'));
+	const neighbours =
+		json<NeighJson>(files, 'neigh.json', (r) => need(r, 'dst', 'string') ?? need(r, 'dev', 'string')) ?? [];
+
+	const addresses = new Map<string, AddressJson[]>();
+	for (const l of addrs ?? [])
+		addresses.set(
+			l.ifname,
+			(l.addr_info ?? []).filter((a) => a.family === 'inet'),
+		);
+
+	let sysctls: Snapshot['sysctls'] = null;
+	const sysctlText = files.get('sysctl');
+	if (sysctlText !== undefined) {
+		sysctls = [];
+		sysctlText.split('\n').forEach((line, i) => {
+			if (line.trim() === '' || line.startsWith('#')) return;
+			const m = /^([^=\s]+)\s*=\s?(.*)$/.exec(line);
+			if (m === null) {
+				// `sysctl -a` says on the same terminal what it may not read.
+				if (line.startsWith('sysctl: ')) return;
+				throw new ImportError(
+					'sysctl',
+					i + 1,
+					`'${line.slice(0, 60)}' is not 'name = value', as 'sysctl -a' prints it`,
+				);
+			}
+			sysctls!.push({ key: m[1], value: m[2], line: i + 1 });
+		});
+	}
+
+	const has = (f: string): boolean => /^\*/m.test(files.get(f) ?? '');
+	const rulesetFile = has('iptables-save')
+		? 'iptables-save'
+		: has('iptables-legacy-save')
+			? 'iptables-legacy-save'
+			: null;
+	const ruleset = rulesetFile === null ? null : { file: rulesetFile, text: files.get(rulesetFile)! };
+
+	const ct = files.get('conntrack');
+	const name = files.get('host')?.split('\n')[0].trim() || 'host';
+	return {
+		name,
+		links: links ?? addrs,
+		addresses,
+		routes,
+		rules,
+		neighbours,
+		sysctls,
+		ruleset,
+		ruleLines: ruleset === null ? [] : ruleLines(ruleset.file, ruleset.text),
+		conntrack: ct === undefined ? null : { file: 'conntrack', lines: ct.split('\n') },
+		files,
+	};
+}
