@@ -7,8 +7,21 @@
  */
 
 import { ip_fast_csum } from '../../lib/checksum.ts';
-import { IPPROTO_UDP } from '../../uapi/linux/socket.ts';
-import type { sk_buff } from '../core/skbuff.ts';
+import { RTAX_HOPLIMIT, RTAX_LOCK, RTAX_MTU } from '../../uapi/linux/rtnetlink.ts';
+import {
+	IP_PMTUDISC_DO,
+	IP_PMTUDISC_INTERFACE,
+	IP_PMTUDISC_OMIT,
+	IP_PMTUDISC_PROBE,
+	IP_PMTUDISC_WANT,
+	IPPROTO_TCP,
+	IPPROTO_UDP,
+} from '../../uapi/linux/socket.ts';
+import { type dst_entry, dst_metric } from '../core/dst.ts';
+import { IPSKB_FORWARDED, type sk_buff } from '../core/skbuff.ts';
+import type { sock } from '../core/sock.ts';
+import type { inet_sock } from './af_inet.ts';
+import type { rtable } from './route.ts';
 
 /** Fragment field: congestion (reserved), don't fragment, more fragments, offset in units of 8 bytes. */
 export const IP_CE = 0x8000;
@@ -188,6 +201,12 @@ export function ip_decrease_ttl(skb: sk_buff): number {
 	return --b[h + 8];
 }
 
+/** Counters of IP ids by receiver and protocol, and when each was last used. */
+export class ip_idents {
+	ids = new Uint16Array(2048);
+	stamps = new Float64Array(2048);
+}
+
 // ---- addresses -------------------------------------------------------------------------------------------------------------------
 
 export function ipv4_is_loopback(addr: number): boolean {
@@ -222,6 +241,85 @@ export const ip_tos2prio: readonly number[] = [0, 1, 0, 0, 2, 2, 2, 2, 6, 6, 6, 
 /** Whether packets of `protocol` begin with two ports. */
 export function ip_proto_has_ports(protocol: number): boolean {
 	return protocol === 6 || protocol === IPPROTO_UDP || protocol === 33 || protocol === 132 || protocol === 136;
+}
+
+// ---- MTU -------------------------------------------------------------------------------------------------------------------------
+
+/** The route's MTU is pinned (`mtu lock`, or a path MTU below the floor): no path MTU discovery. */
+export function ip_mtu_locked(dst: dst_entry): boolean {
+	return (dst as rtable).rt_mtu_locked || (dst._metrics !== null && (dst._metrics[RTAX_LOCK] & (1 << RTAX_MTU)) !== 0);
+}
+
+/**
+ * The largest packet for this route. Forwarding trusts the interface and the route's own metric, not what was learned from ICMP
+ * (anybody could have sent that), unless net.ipv4.ip_forward_use_pmtu says so.
+ */
+export function ip_dst_mtu_maybe_forward(dst: dst_entry, forwarding: boolean): number {
+	const rt = dst as rtable;
+	const n = dst.dev.net;
+	let mtu = 0;
+	if (!forwarding || n.ipv4.sysctl_ip_fwd_use_pmtu !== 0 || ip_mtu_locked(dst)) {
+		mtu = rt.rt_pmtu;
+		if (mtu !== 0 && n.machine.jiffies >= dst.expires) mtu = 0;
+	}
+	if (mtu === 0 && dst._metrics !== null) mtu = dst._metrics[RTAX_MTU];
+	if (mtu === 0) {
+		mtu = dst.dev.mtu;
+		if (mtu > 576 && rt.rt_uses_gateway && ip_mtu_locked(dst)) mtu = 576;
+	}
+	return mtu > IP_MAX_MTU ? IP_MAX_MTU : mtu;
+}
+
+/** Whether the socket's packets keep to the path MTU rather than the device's. */
+export function ip_sk_use_pmtu(sk: sock): boolean {
+	return sk.inet!.pmtudisc < IP_PMTUDISC_PROBE;
+}
+
+/** Whether an ICMP "fragmentation needed" may change what the socket sends. */
+export function ip_sk_accept_pmtu(sk: sock): boolean {
+	return sk.inet!.pmtudisc !== IP_PMTUDISC_INTERFACE && sk.inet!.pmtudisc !== IP_PMTUDISC_OMIT;
+}
+
+/** Whether the socket's packets may be cut even though they are marked not to be. */
+export function ip_sk_ignore_df(sk: sock): boolean {
+	return sk.inet!.pmtudisc < IP_PMTUDISC_DO || sk.inet!.pmtudisc === IP_PMTUDISC_OMIT;
+}
+
+/** Whether DF is to be set. */
+export function ip_dont_fragment(sk: sock, dst: dst_entry): boolean {
+	const d = sk.inet!.pmtudisc;
+	return d === IP_PMTUDISC_DO || (d === IP_PMTUDISC_WANT && !ip_mtu_locked(dst));
+}
+
+/** The MTU for a packet that is about to leave. */
+export function ip_skb_dst_mtu(sk: sock | null, skb: sk_buff): number {
+	const dst = skb._skb_refdst!;
+	if (sk === null || sk.inet === null || ip_sk_use_pmtu(sk))
+		return ip_dst_mtu_maybe_forward(dst, (skb.ipcb.flags & IPSKB_FORWARDED) !== 0);
+	return Math.min(dst.dev.mtu, IP_MAX_MTU);
+}
+
+export function inetdev_valid_mtu(mtu: number): boolean {
+	return mtu >= IPV4_MIN_MTU;
+}
+
+/** The TTL that a route's packets start with. */
+export function ip4_dst_hoplimit(dst: dst_entry): number {
+	const hops = dst_metric(dst, RTAX_HOPLIMIT);
+	return hops !== 0 ? hops : dst.dev.net.ipv4.sysctl_ip_default_ttl;
+}
+
+/** The TTL for a socket's packets to one receiver. */
+export function ip_select_ttl(inet: inet_sock, dst: dst_entry): number {
+	return inet.uc_ttl < 0 ? ip4_dst_hoplimit(dst) : inet.uc_ttl;
+}
+
+/** Header and payload of one segment of a GSO packet, from the network header on. */
+export function skb_gso_network_seglen(skb: sk_buff): number {
+	const th = skb.transport_header;
+	const proto = ip_hdr_protocol(skb);
+	const thlen = proto === IPPROTO_TCP ? (skb.head[th + 12] >> 4) * 4 : proto === IPPROTO_UDP ? 8 : 0;
+	return th - skb.network_header + thlen + skb.shinfo.gso_size;
 }
 
 const INT_ADDR = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;

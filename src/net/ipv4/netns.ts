@@ -4,14 +4,15 @@
  * are jiffies (HZ = 250); the sysctl handlers convert. The tables that show them are in sysctl_net_ipv4.ts, route.ts, devinet.ts.
  */
 import type { Machine } from '../../kernel/machine.ts';
-import { HZ } from '../../kernel/time.ts';
+import { HZ, type timer_list } from '../../kernel/time.ts';
 import type { fib_rules_ops } from '../core/fib_rules.ts';
 import { type net, register_pernet_subsys } from '../core/net_namespace.ts';
 import type { sock } from '../core/sock.ts';
-import type { in_ifaddr, ipv4_devconf } from './devinet.ts';
+import type { inetaddr_notifier, in_ifaddr, ipv4_devconf } from './devinet.ts';
 import type { fib_info, fib_table } from './fib_lookup.ts';
 import type { fqdir } from './inet_fragment.ts';
 import type { inet_peer_base } from './inetpeer.ts';
+import { ip_idents } from './ip.ts';
 import type { ping_table } from './ping.ts';
 import type { raw_hashinfo } from './raw.ts';
 import type { rtable } from './route.ts';
@@ -35,8 +36,7 @@ export class ipv4_route_global {
 	inet_peer_minttl = 120 * HZ;
 	inet_peer_maxttl = 600 * HZ;
 	fib_sync_mem = 512 * 1024;
-	/** fib_info of all namespaces of this machine: how many, for the size of the hash. */
-	fib_info_cnt = 0;
+	inetaddr_chain: inetaddr_notifier[] = [];
 }
 
 export class netns_ipv4 {
@@ -47,6 +47,8 @@ export class netns_ipv4 {
 	devconf_dflt!: ipv4_devconf;
 	/** By local address; inet_addr_hash() masks with its length - 1. Chained by in_ifaddr.addr_lst. */
 	inet_addr_lst: (in_ifaddr | null)[] = [];
+	/** Ends addresses' lifetimes. */
+	addr_chk_work: timer_list | null = null;
 	/** Bumped with each change of addresses; dumps say NLM_F_DUMP_INTR by it. */
 	dev_addr_genid = 0;
 
@@ -116,6 +118,7 @@ export class netns_ipv4 {
 	sysctl_udp_wmem_min = 4096;
 	/** jiffies; secret of IP ids (ip_select_ident). */
 	ip_id_key = 0;
+	ip_idents: ip_idents = new ip_idents();
 
 	// ---- fragments: what net/ipv4/ip_fragment shows; it keeps its queues in its own objects.
 	sysctl_ipfrag_high_thresh = 4 * 1024 * 1024;
