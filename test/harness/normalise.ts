@@ -225,7 +225,7 @@ export class Normaliser {
 
 	// ---------------------------------------------------------------- text
 
-	/** What a program printed, with stand-ins. Numbers that may be off by one second or so become «n». */
+	/** What a program printed, with stand-ins. Seconds that may be off by one become «n». */
 	text(text: string): string {
 		let t = text;
 		for (const [re, by] of TEXT_RULES) t = t.replace(re, by);
@@ -242,7 +242,9 @@ export class Normaliser {
 		);
 		// Ephemeral ports: sport=, dport=, SPT=, DPT=, and tcpdump's address.port.
 		t = t.replace(/(\b(?:[sd]port=|[SD]PT=|port |\d+\.\d+\.\d+\.\d+[.:]))(\d{4,5})\b/g, (m, head, port) =>
-			this.#isDrawnPort(Number(port)) && !(Number(port) >= 33434 && Number(port) < 33534)
+			this.#isDrawnPort(Number(port)) &&
+			!this.#numbers.has(Number(port)) &&
+			!(Number(port) >= 33434 && Number(port) < 33534)
 				? `${head}P${this.#textPort.of(port)}`
 				: m,
 		);
@@ -283,13 +285,13 @@ const TEXT_RULES: [RegExp, string][] = [
 
 const APPROXIMATE = /«(\d+)»/g;
 
-/** Whether two normalised texts are the same, «n» being equal to «n±2». */
+/** Whether two normalised texts are the same, «n» being equal to «n±1». */
 export function sameText(a: string, b: string): boolean {
 	if (a === b) return true;
 	if (a.replace(APPROXIMATE, '«»') !== b.replace(APPROXIMATE, '«»')) return false;
 	const numbers = (t: string) => [...t.matchAll(APPROXIMATE)].map((m) => Number(m[1]));
 	const nb = numbers(b);
-	return numbers(a).every((n, i) => Math.abs(n - nb[i]) <= 2);
+	return numbers(a).every((n, i) => Math.abs(n - nb[i]) <= 1);
 }
 
 function hex(bytes: Uint8Array, from: number, to: number): string {
