@@ -181,6 +181,14 @@ DEVCONF = {
 DEVCONF_DEFAULT = {'accept_source_route': '1'}
 DEVCONF_LO = {'disable_policy': '1', 'disable_xfrm': '1'}
 
+IP_WRAPPER = '''#!/bin/sh
+if [ "$1" = netns ] && [ "$2" = add ]; then
+	/usr/sbin/ip "$@" || exit
+	exec /usr/sbin/ip netns exec "$3" sh -c 'for d in all default lo; do echo 1 >/proc/sys/net/ipv6/conf/$d/disable_ipv6; done'
+fi
+exec /usr/sbin/ip "$@"
+'''
+
 LEGACY = ('iptables', 'iptables-save', 'iptables-restore', 'ip6tables', 'ip6tables-save', 'ip6tables-restore')
 
 
@@ -243,6 +251,10 @@ class Host:
         for name in LEGACY:
             if os.path.exists('/usr/sbin/xtables-legacy-multi'):
                 os.symlink('/usr/sbin/xtables-legacy-multi', f'/run/linnet/bin/{name}')
+        if not ipv6:
+            # Namespaces that a scenario makes inside of a host come up with IPv6 off too.
+            write('/run/linnet/bin/ip', IP_WRAPPER)
+            os.chmod('/run/linnet/bin/ip', 0o755)
         # No name server: a name that is not in /etc/hosts is unknown, and nobody asks the network.
         for path, text in (('/etc/hosts', '127.0.0.1\tlocalhost\n'), ('/etc/resolv.conf', ''), ('/etc/nsswitch.conf', 'hosts: files\n')):
             if os.path.exists(path):
