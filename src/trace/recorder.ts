@@ -1,0 +1,35 @@
+/*
+ * trace/recorder.ts: follows packets: gives each one that comes into being while it listens a journey.
+ */
+import type { Machine } from '../kernel/machine.ts';
+import { journey, type tracer } from '../kernel/trace.ts';
+import type { sk_buff } from '../net/core/skbuff.ts';
+
+export class Recorder implements tracer {
+	/** Packets that came from nowhere we know: arrived, or were made by the host itself. In order. */
+	roots: journey[] = [];
+	private next = 1;
+
+	/** Listens on `machine` until `stop`. */
+	start(machine: Machine): void {
+		machine.tracer = this;
+	}
+
+	stop(machine: Machine): void {
+		if (machine.tracer === this) machine.tracer = null;
+	}
+
+	/** Forgets what was seen; the next packet is a new journey. */
+	take(): journey[] {
+		const roots = this.roots;
+		this.roots = [];
+		return roots;
+	}
+
+	begin(_machine: Machine, _skb: sk_buff, parent: journey | null, origin: string): journey {
+		const j = new journey(this.next++, parent, origin);
+		if (parent === null) this.roots.push(j);
+		else parent.children.push(j);
+		return j;
+	}
+}
