@@ -3,7 +3,8 @@
  * Nothing is modelled here: every line is what a kernel function said that it did.
  */
 import type { journey, trace_record } from '../kernel/trace.ts';
-import { dissect, diffHeaders, LINKTYPE_RAW, summary } from '../packet/index.ts';
+import { LINKTYPE_RAW } from '../packet/capture_file.ts';
+import { diffHeaders, dissect, summary } from '../packet/dissect.ts';
 
 /** One line of a journey. */
 export interface JourneyStep {
