@@ -19,3 +19,14 @@ export const xt_tos_match_info = {
 	tos_value: 1,
 	invert: 2,
 };
+
+export const xt_DSCP_info = {
+	sizeof: 1,
+	dscp: 0,
+};
+
+export const xt_tos_target_info = {
+	sizeof: 2,
+	tos_value: 0,
+	tos_mask: 1,
+};

@@ -9,3 +9,10 @@ export const xt_tcpmss_match_info = {
 	mss_max: 2,
 	invert: 4,
 };
+
+export const XT_TCPMSS_CLAMP_PMTU = 65535;
+
+export const xt_tcpmss_info = {
+	sizeof: 2,
+	mss: 0,
+};
