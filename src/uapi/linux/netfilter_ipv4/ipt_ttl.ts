@@ -13,3 +13,13 @@ export const ipt_ttl_info = {
 	mode: 0,
 	ttl: 1,
 };
+export const IPT_TTL_MAXMODE = 2;
+export const IPT_TTL_SET = 0;
+export const IPT_TTL_INC = 1;
+export const IPT_TTL_DEC = 2;
+
+export const ipt_TTL_info = {
+	sizeof: 2,
+	mode: 0,
+	ttl: 1,
+};
