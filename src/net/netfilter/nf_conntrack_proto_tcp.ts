@@ -189,9 +189,10 @@ const TCP_MAX_WSCALE = 14;
 
 /** Reads the options of a SYN into `state`. `h`: the header in skb.head. */
 function tcp_options(b: Uint8Array, h: number, state: ip_ct_tcp_state): void {
+	const end = h + ((b[h + 12] >> 4) << 2);
+	if (end === h + 20) return;
 	state.td_scale = 0;
 	state.flags &= IP_CT_TCP_FLAG_BE_LIBERAL;
-	const end = h + ((b[h + 12] >> 4) << 2);
 	for (let i = h + 20; i < end; ) {
 		const kind = b[i];
 		if (kind === TCPOPT_EOL) return;
@@ -355,6 +356,9 @@ function tcp_in_window(
 		const ack_ok = after(sack, (receiver.td_end - maxack - 1) | 0);
 		const in_recv_win = receiver.td_maxwin !== 0 && after(end, (sender.td_end - receiver.td_maxwin - 1) | 0);
 		if (in_recv_win && ack_ok && overshot <= receiver.td_maxwin && before(sack, (receiver.td_end + 1) | 0)) {
+			// A probe beyond a closed window, or a sender that overshoots: its answer must still fit.
+			sender.td_end = end;
+			sender.flags |= IP_CT_TCP_FLAG_DATA_UNACKNOWLEDGED;
 			return nf_tcp_log_invalid(skb, ct, state, sender, TCP_IGNORE, `${overshot} bytes more than expected`);
 		}
 		return nf_tcp_log_invalid(
@@ -524,17 +528,17 @@ function nf_conntrack_tcp_established(ct: nf_conn): boolean {
 	return ct.tcp!.state === TCP_CONNTRACK_ESTABLISHED && (ct.status & IPS_ASSURED) !== 0;
 }
 
-/** A FIN or reset outside the window may be true (we missed something): the flow gets less time. */
+/** Both sides end the connection outside their windows: we missed something, and the flow gets less time. */
 function nf_tcp_handle_invalid(ct: nf_conn, tcp: ip_ct_tcp, dir: number, index: number): void {
-	if (index !== TCP_FIN_SET && index !== TCP_RST_SET) return;
-	if (tcp.last_index === index || tcp.last_dir !== dir) return;
-	const now = ct.net.machine.jiffies;
-	const timeout = ct.net.ct.tcp.timeouts[TCP_CONNTRACK_UNACK];
-	if (ct.timeout - now < timeout) return;
-	if (tcp.state !== TCP_CONNTRACK_ESTABLISHED) return;
-	tcp.last_index = index;
-	tcp.last_dir = dir;
-	ct.timeout = now + timeout;
+	if ((index !== TCP_FIN_SET && index !== TCP_RST_SET) || (ct.status & IPS_ASSURED) === 0) return;
+	if ((tcp.last_index === TCP_FIN_SET || tcp.last_index === TCP_RST_SET) && tcp.last_dir !== dir) {
+		const now = ct.net.machine.jiffies;
+		const timeout = ct.net.ct.tcp.timeouts[TCP_CONNTRACK_UNACK];
+		if (ct.timeout - now > timeout) ct.timeout = now + timeout;
+	} else {
+		tcp.last_index = index;
+		tcp.last_dir = dir;
+	}
 }
 
 /** Return: NF_ACCEPT, -NF_ACCEPT for what is not valid, -NF_REPEAT when the entry is gone and the packet begins anew. */
@@ -590,7 +594,7 @@ export function nf_conntrack_tcp_packet(
 				sender.td_maxwin = 0;
 				sender.td_maxack = 0;
 				sender.td_scale = 0;
-				sender.flags = 0;
+				sender.flags &= IP_CT_TCP_FLAG_BE_LIBERAL;
 				tcp.state = TCP_CONNTRACK_SYN_SENT;
 				break;
 			}
@@ -639,7 +643,12 @@ export function nf_conntrack_tcp_packet(
 			break;
 		case TCP_CONNTRACK_CLOSE:
 			if (index !== TCP_RST_SET) break;
-			if ((receiver.flags & IP_CT_TCP_FLAG_MAXACK_SET) !== 0) {
+			// Once it is closing, any reset may end it.
+			if (old_state >= TCP_CONNTRACK_FIN_WAIT && old_state <= TCP_CONNTRACK_CLOSE) {
+				check_window = false;
+				break;
+			}
+			if ((receiver.flags & IP_CT_TCP_FLAG_MAXACK_SET) !== 0 && tcp.last_index !== TCP_SYN_SET) {
 				const established = nf_conntrack_tcp_established(ct);
 				if (!(seq === 0 && !established)) {
 					// RFC 5961 3: only the number that is expected next may reset.
@@ -657,7 +666,7 @@ export function nf_conntrack_tcp_packet(
 			}
 			// A reset against a SYN or an ACK that we let through without following it.
 			if (
-				(((ct.status & IPS_SEEN_REPLY) !== 0 && tcp.last_index === TCP_SYN_SET) ||
+				(((ct.status & IPS_SEEN_REPLY) !== 0 && tcp.last_index === TCP_SYN_SET && tcp.last_dir !== dir) ||
 					((ct.status & IPS_ASSURED) === 0 && tcp.last_index === TCP_ACK_SET)) &&
 				ack === tcp.last_end
 			)
