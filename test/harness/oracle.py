@@ -8,15 +8,14 @@ nf_log_all_netns switch), the *agent* (pid 1 of its own pid namespace, so that i
 the commands that it runs. When stdin closes, everything ends.
 """
 
-import array
 import ctypes
 import errno
 import fcntl
 import json
 import os
 import re
+import select
 import selectors
-import shutil
 import signal
 import socket
 import struct
@@ -364,12 +363,16 @@ class Agent:
         self.waiting = {}
         self.base = {}
         self.selector = selectors.DefaultSelector()
+        self.gone = select.poll()
+        self.gone.register(0, 0)  # a hang-up is always told
         self.kmsg = None
 
     # ------------------------------------------------------------------ wires
 
     def relay(self, timeout):
         """Carry frames for as long as there are any; returns whether there was one within timeout seconds."""
+        if self.gone.poll(0):
+            os._exit(0)  # nobody listens any more: the kernel ends all that we started
         # As in a world without delays: first all frames that are on their way, in order of device, then their arrival.
         flying = []
         for nic in sorted((key.data for key, _ in self.selector.select(timeout)), key=lambda n: n.number):

@@ -77,7 +77,7 @@ export async function runScenario(s: Scenario, side: Side): Promise<Seen> {
 		const out = await runStep(s, step, side, n);
 		if (out && out.status !== 0)
 			throw new SideError(
-				`line ${step.line}: setup failed with status ${out.status}: ${step.label}\n${(out.stdout + out.stderr).trimEnd()}`,
+				`line ${step.line}: setup failed with status ${out.status}: ${step.label}\n${out.stdout}${out.stderr}`.trimEnd(),
 			);
 	}
 	await side.mark();

@@ -93,9 +93,11 @@ class Reader {
 	}
 
 	string(node: unknown, what: string): string {
-		if (!isScalar(node) || (typeof node.value !== 'string' && typeof node.value !== 'number'))
+		if (!isScalar(node) || node.value === null)
 			this.fail(node as Node, `${what}: expected text, found ${describe(node)}`);
-		return String((node as { value: unknown }).value);
+		// 'true' and '007' are words here: as they were written.
+		const scalar = node as { value: unknown; source?: string };
+		return typeof scalar.value === 'string' ? scalar.value : (scalar.source ?? String(scalar.value));
 	}
 
 	oneOf<T extends string>(node: unknown, what: string, allowed: readonly T[]): T {
