@@ -311,6 +311,47 @@ class Nic:
             pass  # the device is down, or the frame is no frame: as on a cable, nobody hears of it
 
 
+def address(text):
+    host, port = text.rsplit(':', 1)
+    return host, int(port)
+
+
+LEVELS = {'SO_': socket.SOL_SOCKET, 'IP_': socket.SOL_IP}
+# Names that python's socket module lacks.
+OPTIONS = {'IP_MTU_DISCOVER': 10, 'IP_RECVERR': 11, 'IP_RECVTTL': 12, 'IP_RECVTOS': 13, 'IP_MTU': 14, 'IP_FREEBIND': 15, 'IP_PKTINFO': 8,
+           'IP_TRANSPARENT': 19, 'IP_RECVORIGDSTADDR': 20, 'IP_MINTTL': 21, 'IP_MULTICAST_ALL': 49}
+
+
+def set_option(s, name, value):
+    level = LEVELS[name[:3]]
+    number = OPTIONS.get(name) or getattr(socket, name)
+    if name == 'SO_BINDTODEVICE':
+        value = value.encode() + b'\0'
+    elif name in ('IP_ADD_MEMBERSHIP', 'IP_DROP_MEMBERSHIP', 'IP_MULTICAST_IF'):
+        group, _, dev = value.rpartition(' ')
+        value = struct.pack('4s4si', socket.inet_aton(group or '0.0.0.0'), bytes(4), socket.if_nametoindex(dev))
+    s.setsockopt(level, number, value)
+
+
+def describe_control(message):
+    level, kind, data = message
+    if level != socket.SOL_IP:
+        return ''
+    if kind == 2:
+        return f' ttl {struct.unpack("i", data)[0]}'
+    if kind == 1:
+        return f' tos {data[0]}'
+    if kind == 8:
+        index, local, destination = struct.unpack('i4s4s', data)
+        return f' pktinfo {socket.if_indextoname(index)} {socket.inet_ntoa(local)} {socket.inet_ntoa(destination)}'
+    if kind == 11:
+        number, origin, icmp_type, code, _, info, _ = struct.unpack('=IBBBBII', data[:16])
+        family, port, offender = struct.unpack('=HH4s', data[16:24])
+        who = socket.inet_ntoa(offender) if family == socket.AF_INET else '-'
+        return f' error {errno.errorcode[number]} {["none", "local", "icmp"][origin]} type {icmp_type} code {code} info {info} by {who}'
+    return f' control {kind}'
+
+
 class Cable:
     def __init__(self, nics):
         self.nics = nics
@@ -551,6 +592,65 @@ class Agent:
             if not q.get('burst'):
                 self.settle(q.get('quiet', 0.003))
         self.settle(q.get('quiet', 0.003))
+
+    # ------------------------------------------------------------------ sockets of the scenario's own
+
+    def op_socket(self, q):
+        try:
+            text = getattr(self, 'socket_' + q['do'])(q)
+        except OSError as e:
+            text = f'{errno.errorcode.get(e.errno, e.errno)}\n'
+        self.settle(q.get('quiet', 0.005))
+        return {'stdout': text, 'stderr': '', 'status': 0}
+
+    def socket_open(self, q):
+        kind, protocol = {'udp': (socket.SOCK_DGRAM, 0), 'tcp': (socket.SOCK_STREAM, 0), 'raw': (socket.SOCK_RAW, q.get('protocol', 1)),
+                          'ping': (socket.SOCK_DGRAM, 1)}[q['type']]
+
+        def task():
+            s = socket.socket(socket.AF_INET, kind, protocol)
+            s.setblocking(False)
+            for name, value in q.get('set', {}).items():
+                try:
+                    set_option(s, name, value)
+                except OSError as e:
+                    return s, f'{errno.errorcode[e.errno]} at {name}\n'
+            for call in ('bind', 'connect'):
+                if q.get(call):
+                    try:
+                        getattr(s, call)(address(q[call]))
+                    except OSError as e:
+                        return s, f'{errno.errorcode[e.errno]} at {call}\n'
+            return s, None
+        s, problem = self.inside(self.hosts[q['host']], task)
+        if problem:
+            s.close()
+            return problem
+        self.sockets[q['name']] = s
+        return 'ok\n' if q['type'] in ('raw', 'ping') else 'ok %s:%d\n' % s.getsockname()
+
+    def socket_sendto(self, q):
+        s, data = self.sockets[q['name']], q['data'].encode('latin-1')
+        sent = s.sendto(data, address(q['to'])) if q.get('to') else s.send(data)
+        return f'sent {sent}\n'
+
+    def socket_recv(self, q):
+        s, out = self.sockets[q['name']], []
+        flags = 0x2000 if q.get('errqueue') else 0
+        while True:
+            try:
+                data, control, flag, source = s.recvmsg(65536, 1024, flags)
+            except BlockingIOError:
+                break
+            except OSError as e:
+                out.append(errno.errorcode[e.errno])
+                continue
+            out.append(f'{source[0]}:{source[1]} {json.dumps(data.decode("latin-1"))}' + ''.join(self.inside(self.hosts[q['host']], lambda: describe_control(c)) for c in control))
+        return ''.join(line + '\n' for line in out) or 'nothing\n'
+
+    def socket_close(self, q):
+        self.sockets.pop(q['name']).close()
+        return 'ok\n'
 
     def op_wait(self, q):
         self.pause(q['seconds'])

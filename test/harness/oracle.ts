@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Observation, type Output, type Side, SideError } from './run.ts';
-import type { Scenario } from './scenario.ts';
+import type { Scenario, SocketOp } from './scenario.ts';
 
 type Answer = { ok: boolean; error?: string } & Record<string, unknown>;
 
@@ -104,6 +104,10 @@ export class Oracle implements Side {
 
 	async send(from: string, frames: Uint8Array[], burst: boolean): Promise<void> {
 		await this.#ask('send', { from, burst, frames: frames.map((f) => Buffer.from(f).toString('hex')) });
+	}
+
+	async socket(host: string, op: SocketOp): Promise<Output> {
+		return (await this.#ask('socket', { host, ...op })) as unknown as Output;
 	}
 
 	async wait(seconds: number): Promise<void> {

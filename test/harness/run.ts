@@ -5,7 +5,7 @@
 
 import { buildFrames } from './frames.ts';
 import { Normaliser } from './normalise.ts';
-import type { Scenario, Step } from './scenario.ts';
+import type { Scenario, SocketOp, Step } from './scenario.ts';
 
 export interface Output {
 	stdout: string;
@@ -34,6 +34,8 @@ export interface Side {
 	background(host: string, script: string, as: string, until?: string): Promise<void>;
 	join(as: string, signal: string | undefined, timeout: number): Promise<Output>;
 	send(from: string, frames: Uint8Array[], burst: boolean): Promise<void>;
+	/** Does something with a socket of the scenario's own; what came of it is the stdout. */
+	socket(host: string, op: SocketOp): Promise<Output>;
 	wait(seconds: number): Promise<void>;
 	/** The steps begin: frames, drops and counters from here on are compared. */
 	mark(): Promise<void>;
@@ -139,6 +141,8 @@ async function runStep(s: Scenario, step: Step, side: Side, n: Normaliser): Prom
 				await side.send(step.from, frames, step.burst);
 				return null;
 			}
+			case 'socket':
+				return await side.socket(step.host, step.op);
 			case 'wait':
 				await side.wait(step.seconds);
 				return null;

@@ -32,7 +32,22 @@ export type Step = { label: string; line: number } & (
 	| { kind: 'join'; as: string; signal?: string; ignore: Ignore[]; timeout: number }
 	| { kind: 'send'; from: string; packets: string[]; pcap?: string; hex: string[]; burst: boolean }
 	| { kind: 'wait'; seconds: number }
+	| { kind: 'socket'; host: string; op: SocketOp; ignore: Ignore[] }
 );
+
+/** What a scenario does with a socket of its own. Data are characters 0-255. */
+export interface SocketOp {
+	do: 'open' | 'sendto' | 'recv' | 'close';
+	name: string;
+	type?: 'udp' | 'tcp' | 'raw' | 'ping';
+	protocol?: number;
+	set?: Record<string, number | string>;
+	bind?: string;
+	connect?: string;
+	to?: string;
+	data?: string;
+	errqueue?: boolean;
+}
 
 export interface Scenario {
 	file: string;
@@ -278,6 +293,46 @@ function readLinks(r: Reader, node: ParsedNode | undefined, hosts: string[]): { 
 	return { nics, links };
 }
 
+function flat(v: unknown): string {
+	return typeof v === 'object' ? JSON.stringify(v) : String(v);
+}
+
+function readSocketOp(r: Reader, node: ParsedNode, what: string): SocketOp | null {
+	const keys = [...r.map(node, what).keys()];
+	const verb = (['open', 'sendto', 'recv', 'close'] as const).find((v) => keys.includes(v));
+	if (!verb) return null;
+	const allowed = {
+		open: ['type', 'protocol', 'set', 'bind', 'connect'],
+		sendto: ['to', 'data'],
+		recv: ['errqueue'],
+		close: [],
+	};
+	const map = r.map(node, verb, [verb, ...allowed[verb]]);
+	const op: SocketOp = { do: verb, name: r.string(map.get(verb), verb) };
+	for (const key of ['bind', 'connect', 'to'] as const)
+		if (map.has(key)) {
+			op[key] = r.string(map.get(key), key);
+			if (!/^\d+\.\d+\.\d+\.\d+:\d+$/.test(op[key]))
+				r.fail(map.get(key), `${key}: expected ADDRESS:PORT, found '${op[key]}'`);
+		}
+	if (verb === 'open') {
+		op.type = map.has('type') ? r.oneOf(map.get('type'), 'type', ['udp', 'tcp', 'raw', 'ping'] as const) : 'udp';
+		if (map.has('protocol')) op.protocol = r.int(map.get('protocol'), 'protocol');
+		if (map.has('set')) {
+			op.set = {};
+			for (const [key, value] of r.map(map.get('set'), 'set')) {
+				if (!/^(SO|IP)_[A-Z_]+$/.test(key))
+					r.fail(value, `set: expected an option such as SO_BROADCAST, found '${key}'`);
+				const text = r.string(value, key);
+				op.set[key] = /^-?\d+$/.test(text) ? Number(text) : text;
+			}
+		}
+	}
+	if (verb === 'sendto') op.data = map.has('data') ? r.string(map.get('data'), 'data') : '';
+	if (map.has('errqueue')) op.errqueue = r.bool(map.get('errqueue'), 'errqueue');
+	return op;
+}
+
 function readStep(r: Reader, node: ParsedNode, hosts: string[], nics: Nic[], path: string, jobs: Set<string>): Step {
 	const map = r.map(node, 'step');
 	const line = r.line(node);
@@ -332,6 +387,9 @@ function readStep(r: Reader, node: ParsedNode, hosts: string[], nics: Nic[], pat
 		const script = r.string(value, word);
 		return { kind: 'run', host: word, script, ignore, timeout, line, label: `${word}: ${script.trimEnd()}` };
 	}
+	const op = readSocketOp(r, value, word);
+	if (op)
+		return { kind: 'socket', host: word, op, ignore, line, label: `${word}: ${Object.values(op).map(flat).join(' ')}` };
 	const run = r.map(value, word, ['run', 'background', 'as', 'until', 'timeout', 'ignore']);
 	const script = r.string(run.get('run'), `${word} run`);
 	if (run.has('timeout')) timeout = r.seconds(run.get('timeout'), 'timeout');
