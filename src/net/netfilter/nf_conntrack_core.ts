@@ -61,6 +61,7 @@ import {
 } from './nf_conntrack_proto_tcp.ts';
 import { nf_conntrack_udp_packet, nf_udp_net } from './nf_conntrack_proto_udp.ts';
 import { nf_nat_hooks_net, nf_nat_range2 } from './nf_nat_core.ts';
+import type { nfnetlink_subsystem } from './nfnetlink.ts';
 
 export const IP_CT_DIR_ORIGINAL = 0;
 export const IP_CT_DIR_REPLY = 1;
@@ -210,6 +211,8 @@ export class nf_conntrack_global {
 	nat_hook: nf_nat_hook | null = null;
 	helpers: nf_conntrack_helper[] = [];
 	expect: nf_conntrack_expect_table | null = null;
+	/** Subsystems of nfnetlink (net/netfilter/nfnetlink). */
+	nfnl_subsys: (nfnetlink_subsystem | null)[] = [];
 	/** Tuples for lookups. */
 	tuple = new nf_conntrack_tuple();
 	tuple2 = new nf_conntrack_tuple();

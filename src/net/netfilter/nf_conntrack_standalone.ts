@@ -98,6 +98,8 @@ function ct_seq_show(ct: nf_conn): string {
 	const offloaded = (ct.status & (IPS_OFFLOAD | IPS_HW_OFFLOAD)) !== 0;
 	if (!offloaded) s += `${Math.floor(nf_ct_expires(ct) / HZ)} `;
 	if (ct.tcp !== null && !offloaded) s += `${tcp_conntrack_names[ct.tcp.state]} `;
+	if (p === IPPROTO_GRE)
+		s += `timeout=${ct.net.ct.gre.timeout / HZ}, stream_timeout=${ct.net.ct.gre.timeout_stream / HZ} `;
 	s += tuple_text(ct.orig) + acct_text(ct, 0);
 	if ((ct.status & IPS_SEEN_REPLY) === 0) s += '[UNREPLIED] ';
 	s += tuple_text(ct.reply) + acct_text(ct, 1);
