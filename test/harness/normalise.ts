@@ -85,6 +85,12 @@ export class Normaliser {
 		note(14);
 	}
 
+	/** Whether echo data are those of a frame that the scenario sends (its first fragment may have held fewer). */
+	#isGivenData(data: string): boolean {
+		for (const given of this.#echoData) if (given.length >= 16 && data.startsWith(given)) return true;
+		return false;
+	}
+
 	#isDrawnPort(port: number): boolean {
 		if (this.#framePorts.has(port)) return false;
 		if (this.#drawnPorts.some(([from, to]) => port >= from && port <= to)) return true;
@@ -174,7 +180,7 @@ export class Normaliser {
 			if (
 				(type === 8 || type === 0) &&
 				p.bytes.length >= icmp + 24 &&
-				!this.#echoData.has(hex(p.bytes, icmp + 8, icmp + 24))
+				!this.#isGivenData(hex(p.bytes, icmp + 8, icmp + 24))
 			)
 				for (let o = icmp + 8; o < icmp + 24; o += 2) p.set16(o, 0, sums);
 		}
