@@ -8,7 +8,6 @@
 
 import { LINKTYPE_ETHERNET } from './capture_file.ts';
 import { Context, hexDump, type Inner, type Memory, type PrintOptions, Truncated } from './print/context.ts';
-import { Done } from './print/dns.ts';
 import { ip, ipProto } from './print/ip.ts';
 import { ip6 } from './print/ip6.ts';
 import { ether, ethertype, link } from './print/link.ts';
@@ -47,8 +46,8 @@ export class Printer {
 		try {
 			header = link(c, linktype, p.origLen ?? p.data.length);
 		} catch (e) {
-			if (e instanceof Truncated) c.truncated();
-			else if (!(e instanceof Done)) throw e;
+			if (!(e instanceof Truncated)) throw e;
+			c.truncated();
 			// As in tcpdump: a packet whose printing was broken off is shown whole.
 			header = 0;
 		}

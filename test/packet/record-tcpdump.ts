@@ -8,6 +8,7 @@ import { readCapture } from '../../src/packet/capture.ts';
 import { writePcap } from '../../src/packet/pcap.ts';
 import { FILTERS } from './filter-cases.ts';
 import { frames } from './frames.ts';
+import { PRINT_RUNS, printPackets, splitPackets } from './print-cases.ts';
 
 const here = import.meta.dirname;
 const dir = mkdtempSync(join(tmpdir(), 'linnet-'));
@@ -32,6 +33,21 @@ for (const [key, texts] of Object.entries(FILTERS)) {
 		else out.push({ linktype, text, accepted: readCapture(r.stdout).packets.map((p) => p.sec) });
 	}
 }
+
+const printed: { linktype: number; set: string; flags: string; lines: string[] }[] = [];
+for (const { set, linktype, flags } of PRINT_RUNS) {
+	const file = join(dir, 'print.pcap');
+	const packets = printPackets(set, linktype);
+	writeFileSync(file, writePcap(packets, { linktype }));
+	// The names that this machine has for interfaces are not what we want to record.
+	const run = (more: string[]) => {
+		const r = spawnSync('tcpdump', ['-r', file, ...more], { maxBuffer: 1 << 26, env: { ...process.env, TZ: 'UTC' } });
+		return r.stdout.toString('latin1');
+	};
+	const text = run([flags]);
+	printed.push({ linktype, set, flags, lines: splitPackets(text, flags, packets.length) });
+}
 rmSync(dir, { recursive: true });
+writeFileSync(resolve(here, 'print.json'), `[\n${printed.map((o) => `\t${JSON.stringify(o)}`).join(',\n')}\n]\n`);
 writeFileSync(resolve(here, 'filter.json'), `[\n${out.map((o) => `\t${JSON.stringify(o)}`).join(',\n')}\n]\n`);
 console.log(out.length, 'filters');

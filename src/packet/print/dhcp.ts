@@ -91,7 +91,6 @@ const TAGS: { readonly [tag: number]: string } = {
 	116: 'bAUTO',
 	118: 'iSubnet-Select',
 	119: 'DDomain-Search',
-	120: 'bSIP-Servers',
 	121: '$Classless-Static-Route',
 	249: '$Classless-Static-Route-Microsoft',
 	252: 'aWPAD',
@@ -188,8 +187,7 @@ function value(c: Context, tag: number, entry: string, o: number, n: number): un
 		for (let i = 0; i < n; i++) {
 			const t = c.u8(o + i);
 			const name = (TAGS[t] ?? '?Unknown').replace(/^(ip|[a-z$DLB?])/, '');
-			c.print(`${i === 0 ? '\n\t      ' : ', '}${SHORT[t] ?? name} (${t})`);
-			if (i % 4 === 3 && i + 1 < n) c.print(i === n - 1 ? '' : ', \n\t      '.slice(2) && '');
+			c.print(`${i % 4 === 0 ? '\n\t      ' : ', '}${SHORT[t] ?? name} (${t})`);
 		}
 		return;
 	}

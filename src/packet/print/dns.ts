@@ -3,7 +3,7 @@
  * Walk: dns -> questions, records -> record data. RFC 1035, 3596, 2782, 6891, 7873.
  */
 
-import { type Context, hex } from './context.ts';
+import { type Context, hex, Truncated } from './context.ts';
 
 export interface DnsForm {
 	readonly tcp: boolean;
@@ -129,6 +129,15 @@ const RCODES = [
 
 export function dns(c: Context, o: number, length: number, form: DnsForm): undefined {
 	c.protocol = 'domain';
+	try {
+		message(c, o, length, form);
+	} catch (e) {
+		if (e instanceof Truncated) c.truncated();
+		else if (!(e instanceof Done)) throw e;
+	}
+}
+
+function message(c: Context, o: number, length: number, form: DnsForm): undefined {
 	if (form.tcp) {
 		if (length < 2) return c.truncated();
 		const n = c.u16(o);
@@ -172,7 +181,7 @@ export function dns(c: Context, o: number, length: number, form: DnsForm): undef
 	let p = o + 12;
 	if (response) {
 		if (c.v > 1) {
-			c.print(' q:');
+			if (counts[0] > 0) c.print(' q:');
 			for (let i = 0; i < counts[0]; i++) {
 				if (i > 0) c.print(',');
 				p = b.question(p, form.mdns);
@@ -186,7 +195,6 @@ export function dns(c: Context, o: number, length: number, form: DnsForm): undef
 		}
 	} else {
 		for (let i = 0; i < counts[0]; i++) {
-			if (i > 0) c.print(',');
 			p = b.question(p, form.mdns);
 			if (p > b.end) return;
 		}
@@ -223,7 +231,7 @@ function section(
 }
 
 /** Printing stopped, and what had to be said was said. */
-export class Done extends Error {}
+class Done extends Error {}
 
 class Message {
 	private readonly c: Context;
@@ -261,9 +269,11 @@ class Message {
 			if (n >= 0xc0) {
 				const to = this.start + (c.u16(p) & 0x3fff);
 				if (next < 0) next = p + 2;
-				if (++jumps > 60 || to >= p) {
-					c.print('<LOOP>');
-					return next;
+				// RFC 1035 4.1.4: a pointer leads to a prior place.
+				if (to >= p || ++jumps > 60) {
+					c.print('<BAD PTR>');
+					c.truncated();
+					throw new Done();
 				}
 				p = to;
 				if (c.u8(p) === 0) {
@@ -298,8 +308,10 @@ class Message {
 
 	record(p: number, mdns: boolean): number {
 		const c = this.c;
-		c.print(' ');
-		p = this.name(p);
+		if (c.v > 0) {
+			c.print(' ');
+			p = this.name(p);
+		} else p = this.skip(p);
 		c.need(p, 10);
 		const type = c.u16(p);
 		let cls = c.u16(p + 2);

@@ -111,7 +111,7 @@ function describe(c: Context, o: number, type: number, code: number, length: num
 			const dst = c.ip4(o + 24);
 			const to = c.ip4(o + 4);
 			const form = REDIRECTS[code];
-			return form === undefined ? `redirect-#${code} ${dst} to net ${to}` : form.replace('%', dst) + to;
+			return form === undefined ? `redirect-#${code} ${dst} to ${to}` : form.replace('%', dst) + to;
 		}
 		case 9:
 			return `router advertisement${advertisement(c, o)}`;

@@ -22,21 +22,18 @@ export function icmp6(c: Context, o: number, length: number, info: IpInfo): unde
 	switch (type) {
 		case 1:
 			unreachable(c, o, code);
-			quote(c, o);
 			break;
 		case 2:
 			c.print(`, mtu ${c.u32(o + 4)}`);
-			quote(c, o);
 			break;
 		case 3:
 			if (code === 0) c.print(` for ${c.ip6(o + 32)}`);
-			else if (code !== 1) c.print(`, unknown code (${code})`);
-			quote(c, o);
+			else if (code === 1) c.print(' (reassembly)');
+			else c.print(`, unknown code (${code})`);
 			break;
 		case 4: {
 			const what = ['erroneous', 'next header', 'option'][code];
 			c.print(what === undefined ? `, code-#${code}` : `, ${what} - octet ${c.u32(o + 4)}`);
-			quote(c, o);
 			break;
 		}
 		case 128:
@@ -116,7 +113,7 @@ const TYPES: { readonly [type: number]: string } = {
 function unreachable(c: Context, o: number, code: number): undefined {
 	const names = [
 		'unreachable route',
-		'unreachable prohibited',
+		' unreachable prohibited',
 		'beyond scope',
 		'unreachable address',
 		'unreachable port',
@@ -133,14 +130,6 @@ function unreachable(c: Context, o: number, code: number): undefined {
 		else if (proto === 17) c.print(`, ${dst} udp port ${c.port(port, true)}`);
 		else c.print(`, ${dst} protocol ${proto} port ${port} unreachable`);
 	}
-}
-
-function quote(c: Context, o: number): undefined {
-	if (c.v === 0) return;
-	if (c.v < 2) return;
-	c.print('\n\t');
-	c.depth += 4;
-	if (c.depth < 20) c.inner.ip6(c, o + 8, c.end - o - 8);
 }
 
 function listener(c: Context, o: number): undefined {

@@ -46,7 +46,7 @@ export function ip(c: Context, o: number, length: number): undefined {
 	c.protocol = 'ip';
 	const first = c.u8(o) >> 4;
 	if (!c.options.e) c.print(first === 6 ? '' : 'IP ');
-	c.need(o, 20);
+	if (!c.has(o, 20)) return c.truncated();
 	if (length < 20) return c.print(`truncated-ip ${length}`);
 	const version = c.u8(o) >> 4;
 	if (version !== 4) {

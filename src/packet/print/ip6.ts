@@ -9,7 +9,7 @@ const NEXT_NAMES: { readonly [n: number]: string } = { ...PROTO_NAMES, 43: 'Rout
 
 export function ip6(c: Context, o: number, length: number): undefined {
 	c.protocol = 'ip6';
-	c.need(o, 40);
+	if (!c.has(o, 40)) return c.truncated();
 	if (!c.options.e) c.print('IP6 ');
 	if (length < 40) return c.print(`truncated-ip6 ${length}`);
 	const word = c.u32(o);

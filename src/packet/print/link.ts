@@ -13,7 +13,7 @@ import {
 	LINKTYPE_NULL,
 	LINKTYPE_RAW,
 } from '../capture_file.ts';
-import { type Context, hex } from './context.ts';
+import { type Context, hex, Truncated } from './context.ts';
 import { ETHERTYPES } from './others.ts';
 
 /** Prints a packet. Return: how long its link header is, for -x. */
@@ -248,15 +248,15 @@ function arp(c: Context, o: number, length: number): undefined {
 	const plen = c.u8(o + 5);
 	const op = c.u16(o + 6);
 	if (!c.has(o, 8 + 2 * (hlen + plen))) {
-		c.truncated();
-		return;
+		throw new Truncated();
 	}
 	if (!c.options.e) c.print('ARP, ');
-	if ((proto !== 0x0800 && proto !== 0x1000) || plen !== 4 || hlen === 0 || c.v > 0) {
-		c.print(`${HARDWARE[hardware] ?? `Unknown Hardware (${hardware})`} (len ${hlen}), `);
-		c.print(
-			`${proto === 0x0800 ? 'IPv4' : (ETHERTYPES[proto] ?? `Unknown Protocol (0x${hex(proto, 4)})`)} (len ${plen}), `,
-		);
+	const known = (proto === 0x0800 || proto === 0x1000) && plen === 4 && hlen !== 0;
+	if (!known || c.v > 0) {
+		const name = proto === 0x0800 ? 'IPv4' : (ETHERTYPES[proto] ?? `Unknown Protocol (0x${hex(proto, 4)})`);
+		c.print(`${HARDWARE[hardware] ?? `Unknown Hardware (${hardware})`} (len ${hlen}), ${name} (len ${plen})`);
+		c.print(known || c.v > 0 ? ', ' : `, length ${length}`);
+		if (!known && c.v === 0) return;
 	}
 	c.print(`${ARP_OPS[op] ?? `Unknown (${op})`} `);
 	const sha = o + 8;
@@ -264,8 +264,7 @@ function arp(c: Context, o: number, length: number): undefined {
 	const tha = spa + plen;
 	const tpa = tha + hlen;
 	const hw = (p: number) => Array.from(c.b.subarray(p, p + hlen), (v) => hex(v, 2)).join(':');
-	const pa = (p: number) =>
-		proto !== 0x0800 && proto !== 0x1000 ? '<wrong proto type>' : plen !== 4 ? '<wrong len>' : c.ip4(p);
+	const pa = (p: number) => (known ? c.ip4(p) : plen === 4 ? '<wrong proto type>' : '<wrong len>');
 	const zero = (p: number) => c.b.subarray(p, p + hlen).every((v) => v === 0);
 	switch (op) {
 		case 1:
@@ -289,7 +288,7 @@ function arp(c: Context, o: number, length: number): undefined {
 			c.print(`${hw(sha)} at ${pa(spa)}`);
 			break;
 		default:
-			c.unknown(o, length);
+			c.dump('\n\t', o, length, true);
 			return;
 	}
 	c.print(`, length ${length}`);
@@ -333,6 +332,14 @@ function llc(c: Context, o: number, length: number): number {
 	}
 	if (dsap === 0x42 && ssap === 0x42 && control === 3) {
 		stp(c, o + 3, length - 3);
+		return 3;
+	}
+	if ((control & 0xef) === 3) {
+		if (!c.options.e) c.print(`${c.mac(6)} > ${c.mac(0)} Unknown DSAP 0x${hex(dsap, 2)} `);
+		c.print(
+			`Unnumbered, ui, Flags [${ssap & 1 ? 'Response' : 'Command'}${control & 0x10 ? ', Poll' : ''}], length ${length}`,
+		);
+		c.unknown(o, length);
 		return 3;
 	}
 	return (control & 3) === 3 ? -3 : -4;
@@ -413,7 +420,7 @@ function sll2(c: Context, length: number): number {
 	const index = c.u32(4);
 	const name = c.options.ifname?.(index) ?? null;
 	if (name !== null) c.print(`${name.padEnd(5)} `);
-	else c.print(`if${index} `);
+	else c.print('?     ');
 	c.print(`${(COOKED[c.u8(10)] ?? '?').padEnd(3)} `);
 	if (c.options.e) {
 		const n = Math.min(8, c.u8(11));

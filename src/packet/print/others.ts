@@ -20,11 +20,7 @@ export function igmp(c: Context, o: number, length: number): undefined {
 				else {
 					c.print(' v2');
 					if (code !== 100) {
-						c.print(' [max resp time ');
-						c.print(
-							code < 10 ? `0.${code}` : code % 10 === 0 ? `${code / 10}` : `${Math.floor(code / 10)}.${code % 10}`,
-						);
-						c.print(']');
+						c.print(` [max resp time ${code}]`);
 					}
 				}
 				if (c.u32(o + 4) !== 0) c.print(` [gaddr ${c.ip4(o + 4)}]`);
@@ -283,8 +279,10 @@ export function sctp(c: Context, o: number, length: number, info: IpInfo): undef
 		const type = c.u8(p);
 		const size = c.u16(p + 2);
 		const flags = c.u8(p + 1);
-		if (size >= 4) c.need(p, size);
-		c.print(`${c.v > 1 ? '\n\t' : ' ('}${n}) [${CHUNKS[type] ?? `Unknown chunk type: 0x${hex(type, 2)}`}] `);
+		if (size >= 4 && !c.has(p, size)) return c.truncated();
+		c.print(
+			`${c.v > 1 ? '\n\t' : n > 1 ? ', (' : ' ('}${n}) [${CHUNKS[type] ?? `Unknown chunk type: 0x${hex(type, 2)}`}] `,
+		);
 		if (size < 4) {
 			c.print(`[chunk length ${size} < 4]`);
 			return;

@@ -39,7 +39,7 @@ export function tcp(c: Context, o: number, length: number, info: IpInfo): undefi
 	const sport = c.u16(o);
 	const dport = c.u16(o + 2);
 	ends(c, info, c.port(sport, false), c.port(dport, false));
-	c.need(o, 20);
+	if (!c.has(o, 20)) return c.truncated();
 	const hlen = (c.u8(o + 12) >> 4) * 4;
 	if (hlen < 20) return c.print(` tcp ${length - hlen} [bad hdr length ${hlen} - too short, < 20]`);
 	let seq = c.u32(o + 4);
@@ -89,7 +89,7 @@ export function tcp(c: Context, o: number, length: number, info: IpInfo): undefi
 	if (flags & URG) c.print(`, urg ${c.u16(o + 18)}`);
 	if (hlen > 20) {
 		c.print(', options [');
-		options(c, o + 20, hlen - 20, base);
+		if (!options(c, o + 20, hlen - 20, base)) return c.print('[bad opt]]');
 		c.print(']');
 	}
 	c.print(`, length ${data}`);
@@ -158,91 +158,81 @@ const OPTION_NAMES: { readonly [n: number]: string } = {
 	254: 'exp',
 };
 
-function options(c: Context, o: number, length: number, base: number): undefined {
+/** Prints options. Return: false when one cannot be, and nothing after it is known. */
+function options(c: Context, o: number, length: number, base: number): boolean {
 	let separator = '';
 	const end = o + length;
 	while (o < end) {
 		c.print(separator);
 		separator = ',';
 		const type = c.u8(o);
-		const name = OPTION_NAMES[type] ?? `unknown-${type}`;
-		c.print(name);
-		if (type === 0) return;
+		const n = type < 2 ? 1 : o + 1 < end ? c.u8(o + 1) : 0;
+		if (type > 1 && (n < 2 || o + n > end)) return false;
+		c.print(OPTION_NAMES[type] ?? `unknown-${type}`);
+		if (type === 0) return true;
 		if (type === 1) {
 			o++;
 			continue;
 		}
-		if (o + 1 >= end) return c.print(' [bad opt]');
-		const n = c.u8(o + 1);
-		if (n < 2 || o + n > end) {
-			// A length that cannot be: nothing after it can be read.
-			return c.print(`[len ${n}]`);
-		}
-		const bad = optionValue(c, o, type, n, base);
-		if (bad) c.print(`[len ${n}]`);
-		o += n;
+		const data = optionValue(c, o, type, n, end, base);
+		if (data < 0) return false;
+		if (data !== n - 2) c.print(`[len ${n}]`);
+		o += 2 + data;
 	}
+	return true;
 }
 
-/** Prints an option's value. Return: is its length wrong? */
-function optionValue(c: Context, o: number, type: number, n: number, base: number): boolean {
+/** Prints an option's value. Return: how many bytes such a value has, whatever its length says; -1 when they are not there. */
+function optionValue(c: Context, o: number, type: number, n: number, end: number, base: number): number {
+	const room = (data: number) => o + 2 + data <= end;
 	switch (type) {
 		case 2:
-			if (n !== 4) return true;
+			if (!room(2)) return -1;
 			c.print(` ${c.u16(o + 2)}`);
-			return false;
+			return 2;
 		case 3:
-			if (n !== 3) return true;
+			if (!room(1)) return -1;
 			c.print(` ${c.u8(o + 2)}`);
-			return false;
+			return 1;
+		case 4:
+			return 0;
 		case 5:
-			if (n < 10 || (n - 2) % 8 !== 0) {
-				c.print(` malformed sack ${n === 2 ? '' : `[len ${n - 2}] `}`);
-				return false;
+			if ((n - 2) % 8 !== 0) {
+				c.print(' malformed sack ');
+				return n - 2;
 			}
 			c.print(` ${(n - 2) / 8} `);
-			for (let i = 2; i < n; i += 8) {
-				c.print(`{${(c.u32(o + i) - base) >>> 0}:${(c.u32(o + i + 4) - base) >>> 0}}`);
-			}
-			return false;
+			for (let i = 2; i < n; i += 8) c.print(`{${(c.u32(o + i) - base) >>> 0}:${(c.u32(o + i + 4) - base) >>> 0}}`);
+			return n - 2;
 		case 8:
-			if (n !== 10) return true;
+			if (!room(8)) return -1;
 			c.print(` val ${c.u32(o + 2)} ecr ${c.u32(o + 6)}`);
-			return false;
+			return 8;
 		case 19:
-			if (n !== 18) return true;
+			if (!room(16)) return -1;
 			c.print(` shared secret not supplied with -M, can't check - ${c.hex(o + 2, 16)}`);
-			return false;
+			return 16;
 		case 28: {
-			if (n !== 4) return true;
+			if (!room(2)) return -1;
 			const v = c.u16(o + 2);
-			c.print(` 0x${hex(v)}`);
-			c.print(` ${(v >> 1) * (v & 1 ? 60 : 1)}`);
-			return false;
+			c.print(` 0x${hex(v)} ${(v >> 1) * (v & 1 ? 60 : 1)}`);
+			return 2;
 		}
 		case 29:
-			if (n < 4) return true;
+			if (n < 4) return n - 2;
 			c.print(` keyid ${c.u8(o + 2)} rnextkeyid ${c.u8(o + 3)}`);
 			if (n > 4) c.print(` mac 0x${c.hex(o + 4, n - 4)}`);
-			return false;
-		case 30:
-			if (n < 3) return true;
-			c.print(n > 2 ? ` 0x${c.hex(o + 2, n - 2)}` : '');
-			return false;
+			return n - 2;
 		case 34:
 			c.print(n === 2 ? '  cookiereq' : `  cookie ${c.hex(o + 2, n - 2)}`);
-			return false;
+			return n - 2;
 		case 254:
-			if (n < 4) return true;
-			if (c.u16(o + 2) === 0xf989) {
-				c.print(' tfo');
-				c.print(n === 4 ? ' cookiereq' : ` cookie ${c.hex(o + 4, n - 4)}`);
-			} else c.print(`-${hex(c.u16(o + 2), 4)}`);
-			return false;
-		case 4:
-			return n !== 2;
+			if (n < 4) return n - 2;
+			if (c.u16(o + 2) !== 0xf989) c.print(`-${hex(c.u16(o + 2), 4)}`);
+			else c.print(n === 4 ? '-tfo cookiereq' : `-tfo cookie ${c.hex(o + 4, n - 4)}`);
+			return n - 2;
 		default:
 			if (n > 2) c.print(` 0x${c.hex(o + 2, n - 2)}`);
-			return false;
+			return n - 2;
 	}
 }

@@ -45,41 +45,6 @@ const COMMANDS: { readonly [protocol: string]: readonly string[] } = {
 		'VERSION-CONTROL',
 		'BASELINE-CONTROL',
 	],
-	ftp: [
-		'ACCT',
-		'APPE',
-		'CWD',
-		'DELE',
-		'EPRT',
-		'EPSV',
-		'HELP',
-		'LIST',
-		'MDTM',
-		'MKD',
-		'MODE',
-		'NLST',
-		'PASS',
-		'PASV',
-		'PORT',
-		'QUIT',
-		'RETR',
-		'RMD',
-		'STOR',
-		'STRU',
-		'SYST',
-		'TYPE',
-		'USER',
-		'ABOR',
-		'FEAT',
-		'OPTS',
-		'PWD',
-		'REIN',
-		'REST',
-		'RNFR',
-		'RNTO',
-		'SIZE',
-		'STAT',
-	],
 	smtp: ['DATA', 'EHLO', 'EXPN', 'HELO', 'HELP', 'MAIL', 'NOOP', 'QUIT', 'RCPT', 'RSET', 'VRFY'],
 };
 
@@ -99,17 +64,15 @@ function token(c: Context, o: number, end: number): { word: string; next: number
 export function textProtocol(c: Context, o: number, length: number, protocol: string): undefined {
 	c.protocol = protocol;
 	const end = Math.min(o + length, c.end);
-	let reply = false;
 	const first = token(c, o, end);
-	let known = first !== null && COMMANDS[protocol].includes(first.word.toUpperCase());
+	// tcpdump has no list of FTP's commands: all of it is printed.
+	let known = protocol === 'ftp' || (first !== null && COMMANDS[protocol].includes(first.word.toUpperCase()));
 	if (!known && first !== null && first.next < end) {
 		const code = protocol === 'http' ? (first.word.startsWith('HTTP/') ? token(c, first.next, end) : null) : first;
 		if (code !== null && /^\d{3}$/.test(code.word)) {
 			known = true;
-			reply = true;
 		}
 	}
-	void reply;
 	if (c.v > 0) {
 		if (!known) return;
 		c.print(`, length: ${length}`);
@@ -144,7 +107,7 @@ function lines(c: Context, o: number, end: number, length: number, prefix: strin
 			if (ch > 0x7e || (ch < 0x20 && ch !== 0x09)) return;
 		}
 		let text = '';
-		for (let k = o; k < i; k++) text += safeChar(c.b[k]);
+		for (let k = o; k < i; k++) text += c.b[k] === 9 ? '\t' : safeChar(c.b[k]);
 		c.print(prefix + text);
 		if (!terminated) {
 			if (i >= c.end || i >= stop) c.print(c.protocol === '' ? '' : ` [|${c.protocol}]`);

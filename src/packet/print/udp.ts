@@ -52,6 +52,6 @@ export function udp(c: Context, o: number, length: number, info: IpInfo): undefi
 		if (dport === 4789) return vxlan(c, at, length);
 		if (is(4500)) return natt(c, at, length);
 	}
-	if (data > length) c.print(`UDP, bad length ${data} > ${length}`);
+	if (data > length && !info.fragment) c.print(`UDP, bad length ${data} > ${length}`);
 	else c.print(`UDP, length ${data}`);
 }
