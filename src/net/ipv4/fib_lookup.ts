@@ -4,6 +4,7 @@
  * A route is an alias (prefix, TOS, type; fib_trie.ts) of a fib_info (protocol, scope, preferred source, metrics, nexthops), which all
  * routes share that say the same. A nexthop (fib_nh) caches the rtable that its packets use, so that forwarding allocates nothing.
  */
+import type { nlattr, nlmsghdr } from '../../lib/nlattr.ts';
 import type { net } from '../core/net_namespace.ts';
 import type { net_device } from '../core/netdevice.ts';
 import type { fib_trie } from './fib_trie.ts';
@@ -27,27 +28,15 @@ export class fib_config {
 	fc_priority = 0;
 	fc_prefsrc = 0;
 	fc_nh_id = 0;
-	/** RTA_METRICS' attributes by type, or null. */
-	fc_mx: Uint32Array | null = null;
-	fc_mx_cc = '';
-	/** Whether RTA_METRICS was sent at all: its congestion control may be wrong. */
-	fc_mp: fib_nh_config[] | null = null;
+	/** RTA_METRICS as sent, or null. */
+	fc_mx: nlattr | null = null;
+	/** RTA_MULTIPATH as sent, or null. */
+	fc_mp: nlattr | null = null;
 	fc_flow = 0;
 	fc_nlflags = 0;
+	/** Who asked: for the notification. */
 	fc_nl_portid = 0;
-	/** The request came by netlink (its seq), or 0. */
-	fc_nl_seq = 0;
-}
-
-/** One hop of RTA_MULTIPATH. */
-export class fib_nh_config {
-	rtnh_flags = 0;
-	/** Weight - 1. */
-	rtnh_hops = 0;
-	rtnh_ifindex = 0;
-	gw_family = 0;
-	gw4 = 0;
-	flow = 0;
+	fc_nlh: nlmsghdr | null = null;
 }
 
 /** A learned exception for one destination: a path MTU or a redirect (RFC 1191, RFC 792). */

@@ -86,6 +86,8 @@ export class in_device {
 	ifa_list: in_ifaddr | null = null;
 	cnf: ipv4_devconf;
 	arp_parms!: neigh_parms;
+	/** Under which name net.ipv4.conf has it; '' for none. */
+	sysctl_name = '';
 
 	// Multicast: net/ipv4/igmp.
 	mc_list: ip_mc_list | null = null;
@@ -184,7 +186,7 @@ export function IN_DEV_NET_ORCONF(in_dev: in_device, net: net, attr: number): bo
 export function IN_DEV_MAXCONF(in_dev: in_device, attr: number): number {
 	const a = all(in_dev, attr);
 	const d = in_dev.cnf.data[attr];
-	return a > d ? a : d;
+	return Math.max(a, d);
 }
 
 export function IN_DEV_FORWARD(in_dev: in_device): boolean {

@@ -5,17 +5,18 @@
  */
 import type { Machine } from '../../kernel/machine.ts';
 import { HZ, type timer_list } from '../../kernel/time.ts';
-import type { fib_rules_ops } from '../core/fib_rules.ts';
+import type { fib_lookup_arg, fib_rules_ops } from '../core/fib_rules.ts';
 import { type net, register_pernet_subsys } from '../core/net_namespace.ts';
 import type { sock } from '../core/sock.ts';
-import type { inetaddr_notifier, in_ifaddr, ipv4_devconf } from './devinet.ts';
+import type { in_ifaddr, inetaddr_notifier, ipv4_devconf } from './devinet.ts';
 import type { fib_info, fib_table } from './fib_lookup.ts';
 import type { fqdir } from './inet_fragment.ts';
 import type { inet_peer_base } from './inetpeer.ts';
 import { ip_idents } from './ip.ts';
 import type { ping_table } from './ping.ts';
 import type { raw_hashinfo } from './raw.ts';
-import type { rtable } from './route.ts';
+import type { route_scratch } from './route.ts';
+import type { rt_cache_stats } from './route_sysctl.ts';
 import type { udp_table } from './udp.ts';
 
 /** The sysctls that are one for the whole machine (they appear in the first namespace only). */
@@ -53,11 +54,12 @@ export class netns_ipv4 {
 	dev_addr_genid = 0;
 
 	// ---- fib
-	fib_table_hash: (fib_table | null)[] = [];
+	fib_table_hash: fib_table[][] = [];
 	/** Linux's shortcuts while there are no rules but the three of birth. */
 	fib_main: fib_table | null = null;
 	fib_default: fib_table | null = null;
 	rules_ops: fib_rules_ops | null = null;
+	rules_arg: fib_lookup_arg | null = null;
 	fib_has_custom_rules = false;
 	fib_has_custom_local_routes = false;
 	fib_rules_require_fldissect = 0;
@@ -77,8 +79,11 @@ export class netns_ipv4 {
 	rt_genid = 0;
 	dev_rt_genid = 0;
 	peers!: inet_peer_base;
-	/** Routes that live on no nexthop's cache, to be killed with their device. */
-	rt_uncached_list: Set<rtable> = new Set();
+	/** What was learned of destinations before it changed is void. */
+	fnhe_genid = 0;
+	/** What lookups work in. */
+	scratch!: route_scratch;
+	rt_cache_stat!: rt_cache_stats;
 	sysctl_ip_rt_min_pmtu = 552;
 	/** jiffies */
 	sysctl_ip_rt_mtu_expires = 600 * HZ;
