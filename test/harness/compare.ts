@@ -44,7 +44,16 @@ export function compare(s: Scenario, expected: Seen, found: Seen): Difference[] 
 				link.ends.map((end) => lines.filter((l) => l.startsWith(`${end} `)).join('\n')).join('\n\n');
 			if (byEnd(e) !== byEnd(f)) out.push({ facet: 'frames', where: link.name, expected: e, found: f });
 		}
-	if (s.compare.includes('drops')) counts(out, 'drops', 'drops', expected.drops, found.drops);
+	if (s.compare.includes('drops')) {
+		counts(out, 'drops', 'reasons', expected.drops, found.drops);
+		// Where they happened is not compared, but tells people where to look.
+		const last = out.at(-1);
+		if (last?.facet === 'drops') {
+			const at = (seen: Seen) => Object.entries(seen.droppedAt).map(([where, n]) => `  at ${where} ${n}`);
+			last.expected.push(...at(expected));
+			last.found.push(...at(found));
+		}
+	}
 	if (s.compare.includes('counters'))
 		for (const host of s.hosts)
 			counts(out, 'counters', host.name, expected.counters[host.name] ?? {}, found.counters[host.name] ?? {});

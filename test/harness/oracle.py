@@ -97,7 +97,8 @@ def trace_open():
     write(f'{folder}/buffer_size_kb', '2048')
     write(f'{folder}/events/kmem/kmem_cache_alloc/filter', 'name == "skbuff_head_cache" || name == "skbuff_fclone_cache"')
     write(f'{folder}/trace_clock', 'global')
-    for event in ('sched/sched_process_fork', 'net/netif_receive_skb_entry', 'kmem/kmem_cache_alloc', 'skb/kfree_skb'):
+    for event in ('sched/sched_process_fork', 'kmem/kmem_cache_alloc', 'net/netif_receive_skb_entry', 'net/napi_gro_receive_entry',
+                  'skb/consume_skb', 'skb/kfree_skb'):
         write(f'{folder}/events/{event}/enable', '1')
     return folder
 
@@ -109,8 +110,9 @@ DROP = re.compile(r'skbaddr=(\S+) (?:rx_sk=\S+ )?protocol=(\d+) location=(\S+?)(
 class Trace:
     """Reads the drops of our own tasks out of the instance.
 
-    A drop is ours when the task that it happened in is one of ours (softirqs of a TAP run inside the write() that
-    brought the frame), or when its buffer was last allocated or received in one of ours (timers run anywhere).
+    A drop is ours when its buffer was allocated or received in one of our tasks (timers run anywhere), or when nothing is known of
+    the buffer and the task it happened in is ours: a TAP's softirq runs inside the write() that brought the frame. What a real NIC
+    received (NAPI) while one of our tasks was interrupted is not ours.
     """
 
     def __init__(self, folder, agent_pid):
@@ -149,19 +151,29 @@ class Trace:
             if child and int(child[1]) != self.agent:
                 (self.ours.add if mine else self.ours.discard)(int(child[1]))
         elif event == 'kmem_cache_alloc':
-            m = re.search(r' ptr=(\S+)', rest)
-            if m:
-                self.buffers[m[1]] = mine
+            self.note(r' ptr=(\S+)', rest, mine)
         elif event == 'netif_receive_skb_entry':
             m = re.search(r' skbaddr=(\S+)', rest)
-            if m:
+            if m and ' napi_id=0x0 ' in rest and (mine or m[1] not in self.buffers):
                 self.buffers[m[1]] = mine
+        elif event == 'napi_gro_receive_entry':
+            if ' napi_id=0x0 ' not in rest:
+                self.note(r' skbaddr=(\S+)', rest, False)
+        elif event == 'consume_skb':
+            m = re.match(r'skbaddr=(\S+)', rest)
+            if m:
+                self.buffers.pop(m[1], None)
         elif event == 'kfree_skb':
             m = DROP.search(rest)
-            if m and (mine or self.buffers.get(m[1])):
+            if m and self.buffers.pop(m[1], mine):
                 # protocol 0: netlink, unix and other messages that are not packets.
                 if m[2] != '0':
                     self.drops.append({'reason': m[4], 'at': m[3], 'protocol': int(m[2])})
+
+    def note(self, pattern, text, mine):
+        m = re.search(pattern, text)
+        if m:
+            self.buffers[m[1]] = mine
 
     def take(self):
         self.poll()
@@ -645,7 +657,7 @@ class Agent:
             except OSError as e:
                 out.append(errno.errorcode[e.errno])
                 continue
-            out.append(f'{source[0]}:{source[1]} {json.dumps(data.decode("latin-1"))}' + ''.join(self.inside(self.hosts[q['host']], lambda: describe_control(c)) for c in control))
+            out.append(f'{source[0]}:{source[1]} {json.dumps(data.decode("latin-1"), ensure_ascii=False)}' + ''.join(self.inside(self.hosts[q['host']], lambda: describe_control(c)) for c in control))
         return ''.join(line + '\n' for line in out) or 'nothing\n'
 
     def socket_close(self, q):
