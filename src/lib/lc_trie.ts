@@ -2,21 +2,21 @@
  * lib/lc_trie.ts: a level- and path-compressed trie over 32-bit keys, in one Int32Array.     Linux: the tnodes of net/ipv4/fib_trie.c
  * S. Nilsson, G. Karlsson: IP-address lookup using LC-tries (1999); fill factors as Linux's Documentation/networking/fib_trie.rst tells.
  *
- * A slot is four words and says all of the node that stands there, so that a step of a lookup touches one cache line:
+ * A slot is three words and says all of the node that stands there, so that a step of a lookup touches one cache line:
  *
- *      [ ref | key | pos, bits << 8, slen << 16 | spare ]       ref 0: empty; > 0: an inner node, its first child's slot; < 0: a leaf, -value
+ *      [ ref | key | word ]        ref 0: empty; > 0: an inner node, its first child's slot; < 0: a leaf, -value
  *
+ * `word` has slen << 16 and, of an inner node, pos and bits << 8; of a leaf, what its user wants to find there (16 low and 10 high bits).
  * An inner node tests the `bits` bits above `pos` of a key. In front of its children stand four words: [its own slot, its parent's first
  * child, empty children, full children]. A child is full when it is an inner node that tests the very next bits. `slen` is the longest
  * suffix (32 - prefix length) of any prefix below, by which a lookup knows whether shorter prefixes are worth going back for.
  * The root is the slot LC_ROOT.
  */
 
-export const LC_SLOT = 4;
+export const LC_SLOT = 3;
 /** Words of a slot. */
 export const LC_KEY = 1;
 export const LC_POS = 2;
-export const LC_SPARE = 3;
 /** Where the root's slot stands, after the header of the pseudo node that holds it. */
 export const LC_ROOT = 4;
 
@@ -25,6 +25,10 @@ const H_SLOT = -4;
 const H_PARENT = -3;
 const H_EMPTY = -2;
 const H_FULL = -1;
+
+const HEADER = 4;
+/** Nodes of at least this many bits are carved up when they are free. */
+const MIN_REGION = 8;
 
 const MAX_WORK = 10;
 const INFLATE_THRESHOLD = 50;
@@ -41,8 +45,11 @@ export function lc_bits(w: number): number {
 }
 
 export function lc_slen(w: number): number {
-	return (w >>> 16) & 0xff;
+	return (w >>> 16) & 0x3f;
 }
+
+/** The bits of a leaf's word that are its user's. */
+export const LC_LEAF_USER = ~(0x3f << 16);
 
 export class lc_trie {
 	/** Slots and headers. Replaced when it grows: read it anew after an insertion. */
@@ -51,6 +58,9 @@ export class lc_trie {
 	private top: number = LC_ROOT + LC_SLOT;
 	/** Free nodes by bits: the first child's slot. */
 	private free: number[][] = [];
+	/** A free large node that small ones are carved from. */
+	private region = 0;
+	private region_end = 0;
 
 	constructor() {
 		this.t[LC_ROOT + H_SLOT] = -1;
@@ -65,28 +75,48 @@ export class lc_trie {
 	private alloc(bits: number): number {
 		const list = this.free[bits];
 		const words = LC_SLOT << bits;
-		if (list !== undefined && list.length > 0) {
-			const at = list.pop()!;
-			this.t.fill(0, at, at + words);
-			this.t[at + H_EMPTY] = 1 << bits;
-			this.t[at + H_FULL] = 0;
-			return at;
+		let at: number;
+		if (list !== undefined && list.length > 0) at = list.pop()!;
+		else {
+			at = this.carve(bits, words + HEADER);
+			if (at < 0) {
+				at = this.top + HEADER;
+				const need = at + words;
+				if (need > this.t.length) {
+					const t = new Int32Array(Math.max(need, Math.ceil(this.t.length * (this.t.length > 1 << 22 ? 1.125 : 2))));
+					t.set(this.t);
+					this.t = t;
+				}
+				this.top = need;
+			}
 		}
-		const at = this.top + LC_SLOT;
-		const need = at + words;
-		if (need > this.t.length) {
-			const t = new Int32Array(Math.max(need, Math.ceil(this.t.length * (this.t.length > 1 << 22 ? 1.25 : 2))));
-			t.set(this.t);
-			this.t = t;
-		}
-		this.top = need;
+		this.t.fill(0, at, at + words);
 		this.t[at + H_EMPTY] = 1 << bits;
+		this.t[at + H_FULL] = 0;
+		return at;
+	}
+
+	/** Room for a small node in what a large one left. Return: -1 when there is none. */
+	private carve(bits: number, words: number): number {
+		while (this.region + words > this.region_end) {
+			let b = this.free.length - 1;
+			while (b > bits && (b < MIN_REGION || this.free[b] === undefined || this.free[b].length === 0)) b--;
+			if (b <= bits || b < MIN_REGION) return -1;
+			const block = this.free[b].pop()!;
+			this.region = block - HEADER;
+			this.region_end = block + (LC_SLOT << b);
+		}
+		const at = this.region + HEADER;
+		this.region += words;
 		return at;
 	}
 
 	private release(base: number, bits: number): void {
 		let list = this.free[bits];
-		if (list === undefined) list = this.free[bits] = [];
+		if (list === undefined) {
+			for (let b = this.free.length; b <= bits; b++) this.free.push([]);
+			list = this.free[bits];
+		}
 		list.push(base);
 	}
 
@@ -98,9 +128,9 @@ export class lc_trie {
 		for (;;) {
 			const ref = t[s];
 			if (ref === 0) return 0;
+			if (ref < 0) return key === t[s + LC_KEY] ? s : 0;
 			const w = t[s + LC_POS];
 			const index = (key ^ t[s + LC_KEY]) >>> (w & 31);
-			if (ref < 0) return index === 0 ? s : 0;
 			if (index >>> ((w >>> 8) & 31) !== 0) return 0;
 			s = ref + index * LC_SLOT;
 		}
@@ -146,17 +176,7 @@ export class lc_trie {
 			t[ref + H_SLOT] = s;
 			t[ref + H_PARENT] = base;
 		}
-		// A node knows the longest suffix below it.
-		if (ref !== 0 && base !== LC_ROOT) {
-			const ps = t[base + H_SLOT];
-			if (ps >= 0) this.raise_slen(ps, lc_slen(w));
-		}
-	}
-
-	private raise_slen(s: number, slen: number): void {
-		const t = this.t;
-		const w = t[s + LC_POS];
-		if (slen > lc_slen(w)) t[s + LC_POS] = (w & 0xffff) | (slen << 16);
+		if (ref !== 0) this.push_suffix(base, lc_slen(w));
 	}
 
 	/** Tells the nodes above `base` (its own included) that a prefix with suffix length `slen` is below. */
@@ -164,8 +184,9 @@ export class lc_trie {
 		const t = this.t;
 		while (base !== LC_ROOT) {
 			const s = t[base + H_SLOT];
-			if (lc_slen(t[s + LC_POS]) >= slen) return;
-			this.raise_slen(s, slen);
+			// A node that is being made (-1) gets its own when it is put in its place.
+			if (s < 0 || lc_slen(t[s + LC_POS]) >= slen) return;
+			t[s + LC_POS] = (t[s + LC_POS] & 0xffff) | (slen << 16);
 			base = t[base + H_PARENT];
 		}
 	}
@@ -187,20 +208,20 @@ export class lc_trie {
 		}
 	}
 
-	/** Sets what a leaf stands for, and its longest suffix. */
-	set_leaf(slot: number, value: number, slen: number): void {
+	/** Sets what a leaf stands for, its longest suffix, and its user's bits. */
+	set_leaf(slot: number, value: number, slen: number, user: number): void {
 		const t = this.t;
 		t[slot] = -value;
 		const old = lc_slen(t[slot + LC_POS]);
+		t[slot + LC_POS] = (slen << 16) | user;
 		if (old === slen) return;
-		t[slot + LC_POS] = slen << 16;
 		const base = this.parent_of(slot);
 		if (slen > old) this.push_suffix(base, slen);
 		else this.pull_suffix(base);
 	}
 
 	/** Adds a leaf for a key that has none. `value` > 0. */
-	insert(key: number, value: number, slen: number): void {
+	insert(key: number, value: number, slen: number, user: number): void {
 		key |= 0;
 		let t = this.t;
 		let base = LC_ROOT;
@@ -211,13 +232,14 @@ export class lc_trie {
 		let w = 0;
 		for (; ref !== 0; ref = t[s]) {
 			w = t[s + LC_POS];
+			if (ref < 0) break;
 			i = (key ^ t[s + LC_KEY]) >>> (w & 31);
-			if (ref < 0 || i >>> ((w >>> 8) & 31) !== 0) break;
+			if (i >>> ((w >>> 8) & 31) !== 0) break;
 			base = ref;
 			bpos = lc_pos(w);
 			s = ref + i * LC_SLOT;
 		}
-		const leaf = slen << 16;
+		const leaf = (slen << 16) | user;
 		const at = (s - base) / LC_SLOT;
 		if (ref === 0) {
 			this.put_child(base, bpos, at, -value, key, leaf);
@@ -425,12 +447,12 @@ export class lc_trie {
 		for (;;) {
 			const ref = t[s];
 			if (ref === 0) break;
-			const w = t[s + LC_POS];
 			const k = t[s + LC_KEY];
 			if (ref < 0) {
 				if (k >>> 0 >= key) return s;
 				break;
 			}
+			const w = t[s + LC_POS];
 			const index = (key ^ k) >>> (w & 31);
 			if (index >>> ((w >>> 8) & 31) !== 0) {
 				// All of it lies to one side of the key.

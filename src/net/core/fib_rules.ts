@@ -698,7 +698,7 @@ export function fib_nl_dumprule(skb: netlink_skb, cb: netlink_callback): number 
 		if (err < 0 || err > 0) return err;
 	}
 	cb.args[0] = net.rules_ops.length;
-	return skb.len > 0 ? skb.len : 0;
+	return skb.len;
 }
 
 /** Return: 0 when all of ops' rules are in, else what a dump says when there is more. */

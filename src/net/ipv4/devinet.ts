@@ -70,6 +70,7 @@ import {
 } from './inetdevice.ts';
 
 export * from './devinet_ioctl.ts';
+export { __ip_dev_find, ip_dev_find } from './fib_frontend.ts';
 export * from './inetdevice.ts';
 
 export const INFINITY_LIFE_TIME = 0xffffffff;

@@ -6,10 +6,12 @@
  *
  *      [ next alias | fib_info's id | slen, type << 8, dscp << 16 | table id ]
  *
+ * A leaf with one alias and no TOS has what a lookup needs in its slot already: the fib_info's id + 1 (16 bits) and the type.
+ *
  * Walk: fib_table_lookup (longest match, going back to shorter prefixes); fib_table_insert, fib_table_delete, fib_table_flush.
  * The local and main tables share one trie until a rule is added (fib_trie_unmerge). /proc files: fib_trie_proc.ts.
  */
-import { LC_KEY, LC_POS, LC_ROOT, LC_SLOT, lc_slen, lc_trie } from '../../lib/lc_trie.ts';
+import { LC_KEY, LC_POS, LC_ROOT, LC_SLOT, lc_trie } from '../../lib/lc_trie.ts';
 import { NL_SET_ERR_MSG, type netlink_ext_ack } from '../../lib/nlattr.ts';
 import { EAGAIN, EEXIST, EINVAL, ENOENT, ESRCH } from '../../uapi/asm-generic/errno.ts';
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../uapi/linux/netlink.ts';
@@ -37,6 +39,8 @@ import { rt_cache_flush } from './route.ts';
 
 const RT_TABLE_MAIN = 254;
 const RT_TABLE_LOCAL = 255;
+/** A throw route was hit: this table has no answer. Inside a lookup it must differ from a leaf that does not fit. */
+const FIB_THROW = -4095;
 /** The bits of TOS that a lookup compares. */
 export const INET_DSCP_LEGACY_TOS_MASK = 0x1c;
 
@@ -154,39 +158,44 @@ export function fib_table_lookup(tb: fib_table, flp: flowi4, res: fib_result, fi
 	let exact = true;
 	for (;;) {
 		const ref = t[s];
-		let leaf = false;
-		if (ref !== 0) {
+		if (ref > 0) {
 			const k = t[s + LC_KEY];
 			const w = t[s + LC_POS];
 			if (exact) {
 				const index = (key ^ k) >>> (w & 31);
 				if (index >>> ((w >>> 8) & 31) === 0) {
-					if (ref > 0) {
-						// Worth coming back to only when something below has a prefix shorter than what it tests.
-						if (w >>> 16 > (w & 0xff)) {
-							ps = s;
-							cindex = index;
-						}
-						s = ref + index * LC_SLOT;
-						continue;
+					// Worth coming back to only when something below has a prefix shorter than what it tests.
+					if (w >>> 16 > (w & 0xff)) {
+						ps = s;
+						cindex = index;
 					}
-					leaf = true;
-				} else exact = false;
+					s = ref + index * LC_SLOT;
+					continue;
+				}
+				exact = false;
 			}
 			// What follows is not on the key's way; its first leaf may have a prefix that covers the key nevertheless.
-			if (!leaf && ((key ^ k) & (k | -k)) === 0 && w >>> 16 !== (w & 0xff)) {
-				if (ref > 0) {
-					s = ref;
-					if (t[s] !== 0) continue;
-				} else leaf = true;
+			if (((key ^ k) & (k | -k)) === 0 && w >>> 16 !== (w & 0xff)) {
+				s = ref;
+				if (t[s] !== 0) continue;
 			}
-			if (leaf) {
-				const err = fib_leaf_lookup(tb, trie, -ref, key, k, flp, res, fib_flags);
-				if (err !== -EAGAIN) return err;
+		} else if (ref < 0) {
+			const k = t[s + LC_KEY];
+			const w = t[s + LC_POS];
+			// The longest suffix of the leaf says whether any of its prefixes can hold the key.
+			const slen = (w >>> 16) & 0x3f;
+			if (slen === 32 || (key ^ k) >>> slen === 0) {
+				const err = fib_leaf_lookup(tb, trie, -ref, key, k, w, flp, res, fib_flags);
+				if (err !== -EAGAIN) return err === FIB_THROW ? -EAGAIN : err;
 			}
 		}
 		exact = false;
-		while (cindex === 0) {
+		for (;;) {
+			if (cindex !== 0) {
+				// Giving up this bit of the key helps only a prefix that ends above it.
+				const w = t[ps + LC_POS];
+				if ((w & 31) + 31 - Math.clz32(cindex & -cindex) < w >>> 16) break;
+			}
 			if (ps <= LC_ROOT) return -EAGAIN;
 			// Up: a header in front of a node's children says where the node stands, and in which node.
 			const parent = t[t[ps] - 3];
@@ -199,65 +208,90 @@ export function fib_table_lookup(tb: fib_table, flp: flowi4, res: fib_result, fi
 	}
 }
 
-/** Tries a leaf's aliases. Return: as fib_table_lookup. */
+/** Tries a leaf's aliases. `w`: the leaf's word. Return: as fib_table_lookup. */
 function fib_leaf_lookup(
 	tb: fib_table,
 	trie: fib_trie,
 	head: number,
 	key: number,
 	leaf_key: number,
+	w: number,
 	flp: flowi4,
 	res: fib_result,
 	fib_flags: number,
 ): number {
+	const inline = w & 0xffff;
+	if (inline !== 0) {
+		return fib_alias_lookup(
+			tb,
+			trie.infos[inline - 1]!,
+			(w >>> 16) & 0x3f,
+			w >>> 22,
+			0,
+			head,
+			leaf_key,
+			flp,
+			res,
+			fib_flags,
+		);
+	}
 	const a = trie.a;
 	const diff = key ^ leaf_key;
 	for (let fa = head; fa !== 0; fa = a[fa * A]) {
 		const o = fa * A;
-		const w = a[o + A_WORD];
-		const slen = w & 0xff;
+		const word = a[o + A_WORD];
+		const slen = word & 0xff;
 		if (slen < 32 && diff >>> slen !== 0) continue;
-		const dscp = (w >>> 16) & 0xff;
+		const dscp = (word >>> 16) & 0xff;
 		if (dscp !== 0 && dscp !== (flp.flowi4_dscp & INET_DSCP_LEGACY_TOS_MASK)) continue;
 		const fi = trie.infos[a[o + A_INFO]]!;
-		if (fi.fib_dead || fi.fib_scope < flp.flowi4_scope) continue;
-		const type = (w >>> 8) & 0xff;
-		const err = fib_props_error[type];
-		if (err < 0) {
-			// throw is "look elsewhere": the next rule goes on.
-			res.prefix = slen === 32 ? 0 : (leaf_key & (-1 << slen)) >>> 0;
-			res.prefixlen = 32 - slen;
-			res.nh_sel = 0;
-			res.nhc = null;
-			res.type = type;
-			res.scope = fi.fib_scope;
-			res.fi = fi;
-			res.table = tb;
-			res.fa_head = head;
-			return err;
-		}
-		if ((fi.fib_flags & RTNH_F_DEAD) !== 0) continue;
-		const nhs = fi.fib_nhs;
-		for (let nhsel = 0; nhsel < nhs; nhsel++) {
-			const nhc = fi.fib_nh[nhsel];
-			if (
-				nhc.nhc_flags === 0
-					? flp.flowi4_oif !== 0 && flp.flowi4_oif !== nhc.nhc_oif
-					: !fib_lookup_good_nhc(nhc, fib_flags, flp)
-			)
-				continue;
-			res.prefix = slen === 32 ? 0 : (leaf_key & (-1 << slen)) >>> 0;
-			res.prefixlen = 32 - slen;
-			res.nh_sel = nhsel;
-			res.nhc = nhc;
-			res.type = type;
-			res.scope = fi.fib_scope;
-			res.dscp = dscp;
-			res.fi = fi;
-			res.table = tb;
-			res.fa_head = head;
-			return 0;
-		}
+		const err = fib_alias_lookup(tb, fi, slen, (word >>> 8) & 0xff, dscp, head, leaf_key, flp, res, fib_flags);
+		if (err !== -EAGAIN) return err;
+	}
+	return -EAGAIN;
+}
+
+/** Tries a route's hops. */
+function fib_alias_lookup(
+	tb: fib_table,
+	fi: fib_info,
+	slen: number,
+	type: number,
+	dscp: number,
+	head: number,
+	leaf_key: number,
+	flp: flowi4,
+	res: fib_result,
+	fib_flags: number,
+): number {
+	if (fi.fib_dead || fi.fib_scope < flp.flowi4_scope) return -EAGAIN;
+	res.prefix = slen === 32 ? 0 : (leaf_key & (-1 << slen)) >>> 0;
+	res.prefixlen = 32 - slen;
+	res.type = type;
+	res.scope = fi.fib_scope;
+	res.dscp = dscp;
+	res.fi = fi;
+	res.table = tb;
+	res.fa_head = head;
+	const err = fib_props_error[type];
+	if (err < 0) {
+		// throw is "look elsewhere": the next rule goes on.
+		res.nh_sel = 0;
+		res.nhc = null;
+		return err === -EAGAIN ? FIB_THROW : err;
+	}
+	if ((fi.fib_flags & RTNH_F_DEAD) !== 0) return -EAGAIN;
+	for (let nhsel = 0; nhsel < fi.fib_nhs; nhsel++) {
+		const nhc = fi.fib_nh[nhsel];
+		if (
+			nhc.nhc_flags === 0
+				? flp.flowi4_oif !== 0 && flp.flowi4_oif !== nhc.nhc_oif
+				: !fib_lookup_good_nhc(nhc, fib_flags, flp)
+		)
+			continue;
+		res.nh_sel = nhsel;
+		res.nhc = nhc;
+		return 0;
 	}
 	return -EAGAIN;
 }
@@ -280,11 +314,26 @@ function fib_find_alias(t: fib_trie, head: number, slen: number, dscp: number, p
 	return 0;
 }
 
+/** A leaf's own bits: its only alias, when that is plain. */
+function leaf_user(t: fib_trie, head: number): number {
+	const o = head * A;
+	const info = t.a[o + A_INFO];
+	if (t.a[o] !== 0 || fa_dscp(t, head) !== 0 || info >= 0xffff) return 0;
+	return (info + 1) | (fa_type(t, head) << 22);
+}
+
+/** The leaf's aliases changed. */
+function leaf_sync(t: fib_trie, slot: number, head: number): void {
+	let last = head;
+	while (t.a[last * A] !== 0) last = t.a[last * A];
+	t.lc.set_leaf(slot, head, fa_slen(t, last), leaf_user(t, head));
+}
+
 /** Puts `fa` into the leaf at its place: before `before`, or (0) where its prefix length and table belong. */
 function fib_insert_alias(t: fib_trie, slot: number, key: number, fa: number, before: number): void {
 	const slen = fa_slen(t, fa);
 	if (slot === 0) {
-		t.lc.insert(key, fa, slen);
+		t.lc.insert(key, fa, slen, leaf_user(t, fa));
 		return;
 	}
 	const a = t.a;
@@ -308,8 +357,7 @@ function fib_insert_alias(t: fib_trie, slot: number, key: number, fa: number, be
 	}
 	a[fa * A] = at;
 	if (prev !== 0) a[prev * A] = fa;
-	// The leaf knows its first alias and its longest suffix, which is the last alias'.
-	t.lc.set_leaf(slot, prev !== 0 ? head : fa, Math.max(slen, lc_slen(t.lc.t[slot + LC_POS])));
+	leaf_sync(t, slot, prev !== 0 ? head : fa);
 }
 
 function fib_remove_alias(t: fib_trie, slot: number, fa: number): void {
@@ -321,10 +369,7 @@ function fib_remove_alias(t: fib_trie, slot: number, fa: number): void {
 	if (prev === 0 && next === 0) t.lc.remove(slot);
 	else {
 		if (prev !== 0) a[prev * A] = next;
-		const first = prev !== 0 ? head : next;
-		let last = first;
-		while (a[last * A] !== 0) last = a[last * A];
-		t.lc.set_leaf(slot, first, fa_slen(t, last));
+		leaf_sync(t, slot, prev !== 0 ? head : next);
 	}
 	t.free_alias(fa);
 }
@@ -385,6 +430,7 @@ export function fib_table_insert(net: net, tb: fib_table, cfg: fib_config, extac
 			t.a[o + A_INFO] = fi.fib_id;
 			t.a[o + A_WORD] = slen | (cfg.fc_type << 8) | (cfg.fc_dscp << 16);
 			t.fa_default.delete(fa_first);
+			leaf_sync(t, slot, head);
 			fib_release_info(old);
 			rt_cache_flush(net);
 			rtmsg_fib(net, RTM_NEWROUTE, key, t, fa_first, plen, tb.tb_id, cfg, NLM_F_REPLACE);
