@@ -609,7 +609,7 @@ class Agent:
 
     def op_socket(self, q):
         try:
-            text = getattr(self, 'socket_' + q['do'])(q)
+            text = getattr(self, 'socket_' + q['do'])(q) if q['do'] == 'open' or q['name'] in self.sockets else 'EBADF\n'
         except OSError as e:
             text = f'{errno.errorcode.get(e.errno, e.errno)}\n'
         self.settle(q.get('quiet', 0.005))
