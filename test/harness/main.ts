@@ -3,7 +3,7 @@
  * Runs scenarios on real Linux and on linnet, and shows where they differ.
  * Exit status: 0 all same, 1 something differs or failed, 2 it can't run here.
  */
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
@@ -14,6 +14,7 @@ import { readRecording, writeRecording } from './recording.ts';
 import { showDifferences } from './report.ts';
 import { runScenario, type Seen, type Side, SideError } from './run.ts';
 import { loadScenario, type Scenario, ScenarioError } from './scenario.ts';
+import { type Result, summarise } from './summary.ts';
 
 interface Options {
 	record?: boolean;
@@ -21,9 +22,15 @@ interface Options {
 	only?: 'linux' | 'linnet';
 	jobs: number;
 	quiet?: boolean;
+	summary?: string;
 }
 
-type Verdict = { kind: 'passed' | 'failed' | 'skipped' | 'differs'; note?: string; detail?: string };
+type Verdict = {
+	kind: 'passed' | 'failed' | 'skipped' | 'differs';
+	note?: string;
+	detail?: string;
+	differences?: Difference[];
+};
 
 const program = new Command('npm run twin --')
 	.description('Runs twin scenarios on real Linux and on linnet, and shows where they differ.')
@@ -47,6 +54,7 @@ const program = new Command('npm run twin --')
 		2,
 	)
 	.option('-q, --quiet', 'only the line of each scenario that did not pass')
+	.option('--summary <file>', 'write the failures to a file, grouped by symptom')
 	.exitOverride();
 
 async function main(): Promise<number> {
@@ -93,6 +101,7 @@ async function main(): Promise<number> {
 
 	const versions = options.record ? oracleVersions() : {};
 	const count = { passed: 0, failed: 0, skipped: 0, differs: 0 };
+	const results: Result[] = [];
 	let next = 0;
 	const worker = async () => {
 		while (next < files.length) {
@@ -107,6 +116,7 @@ async function main(): Promise<number> {
 				verdict = { kind: 'failed', note: message(e) };
 			}
 			count[verdict.kind]++;
+			results.push({ name: shown, kind: verdict.kind, note: verdict.note, differences: verdict.differences ?? [] });
 			if (options.quiet && verdict.kind === 'passed') continue;
 			const color = { passed: pc.green, failed: pc.red, skipped: pc.yellow, differs: pc.yellow }[verdict.kind];
 			const time = pc.dim(`${((performance.now() - began) / 1000).toFixed(1)}s`);
@@ -116,6 +126,7 @@ async function main(): Promise<number> {
 		}
 	};
 	await Promise.all(Array.from({ length: Math.min(options.jobs, files.length) }, worker));
+	if (options.summary) writeFileSync(options.summary, summarise(results));
 	if (count.differs > 0) console.log(`${count.differs} differ in a way that is understood and accepted ('differs:')`);
 	console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped + count.differs} skipped`);
 	return count.failed > 0 ? 1 : 0;
@@ -154,7 +165,7 @@ function verdict(s: Scenario, differences: Difference[], names?: string[]): Verd
 		return s.differs ? { kind: 'failed', note: "nothing differs any more: take out 'differs'" } : { kind: 'passed' };
 	const facets = [...new Set(differences.map((d) => d.facet))].join(', ');
 	if (s.differs) return { kind: 'differs', note: `${facets}: ${s.differs}` };
-	return { kind: 'failed', note: facets, detail: showDifferences(differences, names) };
+	return { kind: 'failed', note: facets, detail: showDifferences(differences, names), differences };
 }
 
 async function on(s: Scenario, side: Side, name: string): Promise<Seen> {
