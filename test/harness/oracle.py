@@ -267,7 +267,7 @@ class Host:
             write('/run/linnet/bin/ip', IP_WRAPPER)
             os.chmod('/run/linnet/bin/ip', 0o755)
         # No name server: a name that is not in /etc/hosts is unknown, and nobody asks the network.
-        for path, text in (('/etc/hosts', '127.0.0.1\tlocalhost\n'), ('/etc/resolv.conf', ''), ('/etc/nsswitch.conf', 'hosts: files\n')):
+        for path, text in (('/etc/hosts', '127.0.0.1\tlocalhost\n'), ('/etc/resolv.conf', ''), ('/etc/nsswitch.conf', 'hosts: files\nnetworks: files\n')):
             if os.path.exists(path):
                 copy = '/run/linnet/' + os.path.basename(path)
                 write(copy, text)

@@ -1,0 +1,243 @@
+/*
+ * test/user/iproute2/compare.ts: runs our `ip` and the real one over the real kernel and compares what they print and what they do.
+ * Root and Linux only: `node scripts/run.mjs test/user/iproute2/compare.ts [FILE…]`. Two namespaces of the same shape: the real program
+ * acts in one, ours (its system calls relayed by relay.py) in the other; after each command the state of both is compared too.
+ * A case file: a line is a command for both; `! cmd` runs only as preparation, by the real program in both.
+ * `--record FILE.json` writes what our program asked and heard, and what the real one printed: ip.test.ts replays it without root.
+ */
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { msghdr, sockaddr } from '../../../src/uapi/linux/socket.ts';
+import { ip } from '../../../src/user/iproute2/ip.ts';
+import { OutStream, type Process, utf8_decode } from '../../../src/user/libc.ts';
+
+const PREFIX = `lnip${process.pid}`;
+const HERE = 'test/user/iproute2';
+
+type Json = string | number | null | Json[] | { [k: string]: Json };
+
+/** System calls of one namespace, answered by relay.py. */
+class Relay {
+	private dir = mkdtempSync(join(tmpdir(), 'relay-'));
+	private out: number;
+	private inp: number;
+	private rest = '';
+	private child;
+	log: [string, Json, Json][] = [];
+
+	constructor(ns: string) {
+		const a = join(this.dir, 'req');
+		const b = join(this.dir, 'ans');
+		execFileSync('mkfifo', [a, b]);
+		this.child = spawn('ip', ['netns', 'exec', ns, 'python3', `${HERE}/relay.py`, a, b], { stdio: ['ignore', 2, 2] });
+		this.out = openSync(a, 'w');
+		this.inp = openSync(b, 'r');
+	}
+
+	call(op: string, args: Json[]): Json {
+		writeSync(this.out, JSON.stringify([op, args]) + '\n');
+		const buf = Buffer.alloc(1 << 16);
+		while (!this.rest.includes('\n')) {
+			const n = readSync(this.inp, buf, 0, buf.length, null);
+			if (n === 0) throw new Error('relay ended');
+			this.rest += buf.toString('latin1', 0, n);
+		}
+		const at = this.rest.indexOf('\n');
+		const line = this.rest.slice(0, at);
+		this.rest = this.rest.slice(at + 1);
+		const r = JSON.parse(line) as Json;
+		this.log.push([op, args, r]);
+		return r;
+	}
+
+	close(): void {
+		closeSync(this.out);
+		closeSync(this.inp);
+		this.child.kill();
+		rmSync(this.dir, { recursive: true });
+	}
+}
+
+function num(r: Json): number {
+	return typeof r === 'number' ? r : -((r as { errno: number }).errno ?? 22);
+}
+
+const hex = (b: Uint8Array): string => Buffer.from(b).toString('hex');
+
+/** What a program sees, over a relay. */
+export function relay_process(call: (op: string, args: Json[]) => Json, argv: string[]): Process {
+	const proc = {
+		argv,
+		env: new Map<string, string>(),
+		cwd: '/',
+		stdin: new Uint8Array(0),
+		stdout: new OutStream(),
+		stderr: new OutStream(),
+		task: { signal_pending: false },
+		socket: (f: number, t: number, p: number) => num(call('socket', [f, t, p])),
+		bind: (fd: number, a: sockaddr) => num(call('bind', [fd, a.nl_pid, a.nl_groups])),
+		getsockname: (fd: number, a: sockaddr) => {
+			const r = call('getsockname', [fd]);
+			if (!Array.isArray(r)) return num(r);
+			a.nl_pid = (r[0] as number) >>> 0;
+			a.nl_groups = r[1] as number;
+			return 0;
+		},
+		setsockopt: (fd: number, l: number, o: number, v: number | Uint8Array) => {
+			const b = typeof v === 'number' ? Uint8Array.of(v, v >>> 8, v >>> 16, v >>> 24) : v;
+			return num(call('setsockopt', [fd, l, o, hex(b)]));
+		},
+		sendmsg: async (fd: number, m: msghdr) => num(call('send', [fd, hex(m.msg_iov)])),
+		recvmsg: async (fd: number, m: msghdr, flags: number) => {
+			const r = call('recv', [fd, m.msg_iov.length, flags]);
+			const ok = r as { len?: number; data: string; pid: number; groups: number };
+			if (ok.len === undefined) return num(r);
+			m.msg_iov.set(Buffer.from(ok.data, 'hex').subarray(0, m.msg_iov.length));
+			if (m.msg_name !== null) {
+				m.msg_name.nl_pid = ok.pid;
+				m.msg_name.nl_groups = ok.groups;
+			}
+			return ok.len;
+		},
+		close: (fd: number) => num(call('close', [fd])),
+		open_netns: (p: string) => num(call('open', [p])),
+		setns: (fd: number) => num(call('setns', [fd])),
+		netns_ino: (fd: number) => num(call('ino', [fd])),
+		readFile: async (p: string) => {
+			const r = call('read', [p]);
+			return typeof r === 'string' ? utf8_decode(Buffer.from(r, 'hex')) : num(r);
+		},
+		readdir: async (p: string) => {
+			const r = call('readdir', [p]);
+			return Array.isArray(r) ? (r as string[]) : num(r);
+		},
+		writeFile: async () => 0,
+		realtime: () => ({ sec: 1_700_000_000, nsec: 0 }),
+		monotonic: () => 0,
+		random: () => 4,
+		on_signal: () => {},
+	};
+	return proc as unknown as Process;
+}
+
+interface Shown {
+	stdout: string;
+	stderr: string;
+	status: number;
+}
+
+export function words(line: string): string[] {
+	return (line.match(/'[^']*'|"[^"]*"|\S+/g) ?? []).map((w) => w.replace(/^(['"])(.*)\1$/s, '$2'));
+}
+
+function real(ns: string, argv: string[]): Shown {
+	const r = spawnSync('ip', ['netns', 'exec', ns, ...argv], { encoding: 'utf8', timeout: 5000 });
+	return { stdout: r.stdout, stderr: r.stderr, status: r.status ?? -1 };
+}
+
+const STATE = [
+	['ip', '-d', '-j', 'addr'],
+	['ip', '-d', '-j', 'route', 'show', 'table', 'all'],
+	['ip', '-d', '-j', '-6', 'route', 'show', 'table', 'all'],
+	['ip', '-d', '-j', 'rule'],
+	['ip', '-j', 'neigh', 'show', 'nud', 'all'],
+	['ip', '-j', 'neigh', 'show', 'proxy'],
+];
+
+/** Numbers that differ between two twins: ages, hash order. */
+function same_state(s: string): string {
+	return s.replace(/"(valid_life_time|preferred_life_time|expires|used|confirmed|updated)":\d+/g, '"$1":0');
+}
+
+function state(ns: string): string {
+	return STATE.map((c) => same_state(real(ns, c).stdout)).join('');
+}
+
+async function main(): Promise<number> {
+	const argv = process.argv.slice(2);
+	let record: string | null = null;
+	const files: string[] = [];
+	for (let i = 0; i < argv.length; i++) {
+		if (argv[i] === '--record') record = argv[++i];
+		else files.push(argv[i]);
+	}
+	if (files.length === 0) files.push(`${HERE}/cases.txt`);
+	const a = `${PREFIX}a`;
+	const b = `${PREFIX}b`;
+	let failed = 0;
+	let passed = 0;
+	const recorded: Json[] = [];
+	const lines = files.flatMap((f) => readFileSync(f, 'utf8').split('\n'));
+	for (const ns of [a, b]) {
+		execFileSync('ip', ['netns', 'add', ns]);
+		execFileSync('ip', [
+			'netns',
+			'exec',
+			ns,
+			'sh',
+			'-c',
+			'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6; echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6',
+		]);
+	}
+	try {
+		for (const raw of lines) {
+			const line = raw.trim();
+			if (line === '' || line.startsWith('#')) continue;
+			if (line.startsWith('!')) {
+				for (const ns of [a, b]) {
+					const r = real(ns, ['sh', '-c', line.slice(1)]);
+					if (r.status !== 0) process.stdout.write(`PREPARE ${line}: ${r.stderr}\n`);
+				}
+				continue;
+			}
+			const cmd = words(line);
+			const want = real(a, cmd);
+			const relay = new Relay(b);
+			const proc = relay_process((op, args) => relay.call(op, args), cmd);
+			let status: number;
+			try {
+				status = await ip(proc);
+			} catch (e) {
+				status = -1;
+				proc.stderr.write(`${e instanceof Error ? e.stack : e}\n`);
+			}
+			const got: Shown = { stdout: proc.stdout.text(), stderr: proc.stderr.text(), status };
+			relay.close();
+			const norm = (s: string): string =>
+				s
+					.replaceAll(a, 'NS')
+					.replaceAll(b, 'NS')
+					.replace(/valid_lft \d+sec preferred_lft \d+sec/g, 'LFT');
+			let diff = '';
+			for (const k of ['stdout', 'stderr', 'status'] as const) {
+				if (norm(String(want[k])) !== norm(String(got[k])))
+					diff += `  ${k} expected: ${JSON.stringify(want[k])}\n  ${k}    found: ${JSON.stringify(got[k])}\n`;
+			}
+			const sa = state(a);
+			const sb = state(b);
+			if (sa !== sb) {
+				let i = 0;
+				while (sa[i] === sb[i]) i++;
+				diff += `  state expected: …${sa.slice(Math.max(0, i - 80), i + 80)}\n  state    found: …${sb.slice(Math.max(0, i - 80), i + 80)}\n`;
+				// Make them twins again.
+				execFileSync('ip', ['netns', 'exec', b, 'true']);
+			}
+			if (diff === '') {
+				passed++;
+				if (record !== null && relay.log.length < 200) recorded.push({ cmd, ...got, log: relay.log as Json });
+			} else {
+				failed++;
+				process.stdout.write(`FAIL ${line}\n${diff}`);
+			}
+		}
+	} finally {
+		for (const ns of [a, b]) spawnSync('ip', ['netns', 'del', ns]);
+	}
+	if (record !== null) writeFileSync(record, recorded.map((r) => JSON.stringify(r)).join('\n') + '\n');
+	process.stdout.write(`${passed} passed, ${failed} failed\n`);
+	return failed === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();
