@@ -256,6 +256,7 @@ export class lc_trie {
 			this.put_child(node, pos, (key >>> pos) & 1, -value, key, leaf);
 			const sl = Math.max(pos, lc_slen(w), slen);
 			this.put_child(base, bpos, at, node, nkey, pos | (1 << 8) | (sl << 16));
+			base = node;
 		}
 		this.push_suffix(base, slen);
 		this.rebalance(base);
@@ -297,13 +298,14 @@ export class lc_trie {
 		return parent;
 	}
 
+	/** Whether the node, were it twice as large, would have enough children. */
 	private should_inflate(base: number, parent: number): boolean {
 		const t = this.t;
 		const w = t[t[base + H_SLOT] + LC_POS];
 		const size = 1 << lc_bits(w);
 		const used = size - t[base + H_EMPTY] + t[base + H_FULL];
 		const threshold = parent === LC_ROOT ? INFLATE_THRESHOLD_ROOT : INFLATE_THRESHOLD;
-		return used > 1 && lc_pos(w) > 0 && lc_bits(w) < 24 && 100 * used >= threshold * size;
+		return used > 1 && lc_pos(w) > 0 && lc_bits(w) < 24 && 100 * used >= threshold * 2 * size;
 	}
 
 	private should_halve(base: number, parent: number): boolean {

@@ -101,7 +101,7 @@ function show_node(t: fib_trie, s: number, depth: number, out: string[]): void {
 	const ref = a[s];
 	if (ref === 0) return;
 	const key = a[s + LC_KEY] >>> 0;
-	const indent = '   '.repeat(depth);
+	const indent = `  ${'   '.repeat(depth)}`;
 	if (ref > 0) {
 		const w = a[s + LC_POS];
 		const pos = lc_pos(w);
@@ -137,7 +137,7 @@ function fib_trie_seq_show(net: net): string {
 			out.length = before;
 			continue;
 		}
-		show_node(t, LC_ROOT, 1, out);
+		show_node(t, LC_ROOT, 0, out);
 	}
 	return out.length > 0 ? out.join('\n') + '\n' : '';
 }

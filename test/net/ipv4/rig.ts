@@ -9,7 +9,7 @@ import { sysctl_read, sysctl_root, sysctl_write } from '../../../src/kernel/sysc
 import { EventQueue } from '../../../src/lib/event_queue.ts';
 import { net_dev_init, register_netdevice } from '../../../src/net/core/dev.ts';
 import { neigh_init } from '../../../src/net/core/neighbour.ts';
-import { net_ns_init, type net } from '../../../src/net/core/net_namespace.ts';
+import { type net, net_ns_init } from '../../../src/net/core/net_namespace.ts';
 import { net_device, net_device_ops } from '../../../src/net/core/netdevice.ts';
 import { rtnetlink_init } from '../../../src/net/core/rtnetlink.ts';
 import { alloc_skb, consume_skb, type sk_buff, skb_init, skb_put, skb_reserve } from '../../../src/net/core/skbuff.ts';
