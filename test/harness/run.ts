@@ -68,8 +68,11 @@ export interface SeenStep {
 /** What a program had not read when it closed its socket: a matter of its timing, not of the kernel's decisions. */
 const UNREAD = ['QUEUE_PURGE', 'SOCKET_CLOSE'];
 
-/** Where pieces of a reassembled packet go with it (it was counted already), and the stand-in packet that `ip route get` asks about. */
-const NO_PACKETS = ['skb_release_data', 'inet_rtm_getroute'];
+/**
+ * Where pieces of a reassembled packet go with it (it was counted already), where the stand-in packet that `ip route get` asks about goes,
+ * and where a UDP socket that is closed lets go of what was not read.
+ */
+const NO_DROPS = ['skb_release_data', 'inet_rtm_getroute', 'udp_destruct_common'];
 
 export async function runScenario(s: Scenario, side: Side): Promise<Seen> {
 	const n = new Normaliser(s);
@@ -108,7 +111,7 @@ export async function runScenario(s: Scenario, side: Side): Promise<Seen> {
 			(f) => `${f.from} > ${f.to.join(',') || '-'} ${Buffer.from(clean.get(f)!).toString('hex')}`,
 		);
 	}
-	const drops = o.drops.filter((d) => !UNREAD.includes(d.reason) && !NO_PACKETS.includes(d.at));
+	const drops = o.drops.filter((d) => !UNREAD.includes(d.reason) && !NO_DROPS.includes(d.at));
 	const count = (list: string[]) => {
 		const found: Record<string, number> = {};
 		for (const key of list.sort()) found[key] = (found[key] ?? 0) + 1;
