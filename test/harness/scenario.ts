@@ -294,7 +294,8 @@ function readLinks(r: Reader, node: ParsedNode | undefined, hosts: string[]): { 
 }
 
 function flat(v: unknown): string {
-	return typeof v === 'object' ? JSON.stringify(v) : String(v);
+	const text = typeof v === 'object' ? JSON.stringify(v) : String(v);
+	return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
 function readSocketOp(r: Reader, node: ParsedNode, what: string): SocketOp | null {
