@@ -12,12 +12,15 @@ import { EEXIST, EINTR, EOPNOTSUPP, EPERM } from '../../uapi/asm-generic/errno.t
 import { NETLINK_ROUTE, NLM_F_BULK, NLM_F_DUMP } from '../../uapi/linux/netlink.ts';
 import {
 	RTM_BASE,
+	RTM_GETADDR,
+	RTM_GETROUTE,
 	RTM_GETTUNNEL,
 	RTM_NEWLINK,
 	RTNL_FAMILY_MAX,
 	RTNLGRP_LINK,
 	RTNLGRP_MAX,
 } from '../../uapi/linux/rtnetlink.ts';
+import { AF_PACKET } from '../../uapi/linux/socket.ts';
 import {
 	NL_CFG_F_NONROOT_RECV,
 	netlink_dump_start,
@@ -42,8 +45,6 @@ import {
 	NETDEV_NOTIFY_PEERS,
 	NETDEV_REBOOT,
 	type netdev_notifier,
-	type netdev_notifier_info,
-	netdev_notifier_info_to_dev,
 	register_netdevice_notifier,
 } from './dev.ts';
 import { type net, register_pernet_subsys } from './net_namespace.ts';
@@ -250,6 +251,24 @@ function rtnl_dumpit(skb: netlink_skb, cb: netlink_callback): number {
 	return err >= 0 && skb.len > 0 && (link.flags & RTNL_FLAG_DUMP_SPLIT_NLM_DONE) !== 0 ? skb.len : err;
 }
 
+/** A dump for all families (AF_UNSPEC): each that dumps messages of this type says its own, one after another. */
+function rtnl_dump_all(skb: netlink_skb, cb: netlink_callback): number {
+	const type = cb.nlh.nlmsg_type;
+	const place = (cb.family_ctx ??= { family: 1 });
+	for (; place.family <= RTNL_FAMILY_MAX; place.family++) {
+		if (place.family === AF_PACKET) continue;
+		const link = rtnl_get_link(cb.net.machine, place.family, type);
+		if (link?.dumpit == null) continue;
+		const ret = link.dumpit(skb, cb);
+		if (ret !== 0) return ret;
+		cb.args.fill(0);
+		cb.ctx = null;
+		cb.prev_seq = 0;
+		cb.seq = 0;
+	}
+	return skb.len;
+}
+
 function rtnetlink_rcv_msg(skb: netlink_skb, nlh: nlmsghdr, extack: netlink_ext_ack): number {
 	const net = skb.net;
 	const machine = net.machine;
@@ -337,7 +356,7 @@ export function rtmsg_ifinfo_newnet(
 	rtmsg_ifinfo_event(type, dev, change, 0, 0, null, new_nsid, new_ifindex);
 }
 
-function rtnetlink_event(_nb: netdev_notifier, event: number, info: netdev_notifier_info): number {
+function rtnetlink_event(_machine: Machine, event: number, dev: net_device): number {
 	switch (event) {
 		case NETDEV_REBOOT:
 		case NETDEV_CHANGEMTU:
@@ -347,7 +366,7 @@ function rtnetlink_event(_nb: netdev_notifier, event: number, info: netdev_notif
 		case NETDEV_NOTIFY_PEERS:
 		case NETDEV_CHANGEUPPER:
 		case NETDEV_CHANGE_TX_QUEUE_LEN:
-			rtmsg_ifinfo_event(RTM_NEWLINK, netdev_notifier_info_to_dev(info), 0, rtnl_get_event(event), 0, null, -1, 0);
+			rtmsg_ifinfo_event(RTM_NEWLINK, dev, 0, rtnl_get_event(event), 0, null, -1, 0);
 			break;
 		default:
 			break;
@@ -376,8 +395,11 @@ export function rtnetlink_init(machine: Machine): void {
 	machine.rtnl = new rtnl_global();
 	machine.net.rtmsg_ifinfo = rtmsg_ifinfo;
 	register_pernet_subsys(machine, { name: 'rtnetlink', init: rtnetlink_net_init, exit: rtnetlink_net_exit });
-	machine.rtnl.notifier = { notifier_call: rtnetlink_event, priority: 0, name: 'rtnetlink_event' };
-	register_netdevice_notifier(machine, machine.rtnl.notifier);
+	const notifier: netdev_notifier = { notifier_call: rtnetlink_event, priority: 0 };
+	machine.rtnl.notifier = notifier;
+	register_netdevice_notifier(machine, notifier);
 	rtnl_link_init(machine);
 	rtnl_net_init(machine);
+	rtnl_register(machine, 0, RTM_GETADDR, null, rtnl_dump_all);
+	rtnl_register(machine, 0, RTM_GETROUTE, null, rtnl_dump_all);
 }

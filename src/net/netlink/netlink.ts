@@ -53,6 +53,8 @@ export class netlink_callback {
 	/** The handler's own: numbers in args, anything in ctx. */
 	args: number[] = [0, 0, 0, 0, 0, 0];
 	ctx: unknown = null;
+	/** Where a dump of all families is; null for a dump of one. */
+	family_ctx: { family: number } | null = null;
 
 	constructor(skb: netlink_skb, nlh: nlmsghdr, c: netlink_dump_control, strict_check: boolean) {
 		this.skb = skb;
