@@ -154,7 +154,7 @@ export function filter_route(f: route_filter, n: nlmsghdr, tb: nlattr_table): bo
 	if (f.cloned === 0 && (r.flags & RTM_F_CLONED) !== 0) {
 		return false;
 	}
-	if (f.cloned !== 0 && (r.flags & RTM_F_CLONED) === 0) return false;
+	if (f.cloned !== 0 && f.cloned !== 2 && (r.flags & RTM_F_CLONED) === 0) return false;
 	if (f.tb > 0 && f.tb !== table) return false;
 	if (((f.protocol ^ r.protocol) & f.protocolmask) !== 0) return false;
 	if (((f.scope ^ r.scope) & f.scopemask) !== 0) return false;
