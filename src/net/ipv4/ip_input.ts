@@ -165,13 +165,13 @@ export function ip_local_deliver(skb: sk_buff): number {
 	return NF_HOOK(NFPROTO_IPV4, NF_INET_LOCAL_IN, n, null, skb, skb.dev, null, ip_local_deliver_finish);
 }
 
-/** Compiles the header's options and follows a source route. Return: false when the packet must be dropped. */
-function ip_rcv_options(skb: sk_buff, dev: net_device): boolean {
+/** Compiles the header's options and follows a source route. Return: SKB_NOT_DROPPED_YET, or why the packet must be dropped. */
+function ip_rcv_options(skb: sk_buff, dev: net_device): number {
 	const n = dev.net;
 	// A received option may have to be written (addresses, times): the header must be ours alone.
 	if (skb_cow(skb, skb.data) < 0) {
 		IP_INC_STATS(n, IPSTATS_MIB_INDISCARDS);
-		return false;
+		return SKB_DROP_REASON_NOMEM;
 	}
 	const opt = new ip_options();
 	opt.optlen = ip_hdrlen(skb) - 20;
@@ -179,7 +179,7 @@ function ip_rcv_options(skb: sk_buff, dev: net_device): boolean {
 	if (ip_options_compile(n, opt, skb) < 0) {
 		IP_INC_STATS(n, IPSTATS_MIB_INHDRERRORS);
 		note_counter(skb, 'ip_rcv_options', 'IpInHdrErrors');
-		return false;
+		return SKB_DROP_REASON_IP_INHDR;
 	}
 	if (opt.srr !== 0) {
 		const in_dev = __in_dev_get_rcu(dev);
@@ -191,11 +191,11 @@ function ip_rcv_options(skb: sk_buff, dev: net_device): boolean {
 					sysctl: `net.ipv4.conf.${dev.name}.accept_source_route`,
 					value: 0,
 				});
-			return false;
+			return SKB_DROP_REASON_NOT_SPECIFIED;
 		}
-		if (ip_options_rcv_srr(skb, dev) < 0) return false;
+		if (ip_options_rcv_srr(skb, dev) < 0) return SKB_DROP_REASON_NOT_SPECIFIED;
 	}
-	return true;
+	return SKB_NOT_DROPPED_YET;
 }
 
 /**
@@ -207,8 +207,10 @@ function ip_rcv_finish_core(n: net, skb: sk_buff, dev: net_device): number {
 		const reason = ip_route_input_noref(skb, ip_hdr_daddr(skb), ip_hdr_saddr(skb), ip_hdr_tos(skb) & 0xfc, dev);
 		if (reason !== SKB_NOT_DROPPED_YET) return ip_rcv_finish_drop(n, skb, reason);
 	}
-	if (skb.head[skb.network_header] !== 0x45 && !ip_rcv_options(skb, dev))
-		return ip_rcv_finish_drop(n, skb, SKB_DROP_REASON_NOT_SPECIFIED);
+	if (skb.head[skb.network_header] !== 0x45) {
+		const reason = ip_rcv_options(skb, dev);
+		if (reason !== SKB_NOT_DROPPED_YET) return ip_rcv_finish_drop(n, skb, reason);
+	}
 
 	const type = (skb._skb_refdst as rtable | null)!.rt_type;
 	if (type === RTN_MULTICAST) {
@@ -263,7 +265,7 @@ function ip_rcv_core(skb: sk_buff, n: net): sk_buff | null {
 	IP_UPD_PO_STATS(n, IPSTATS_MIB_INPKTS, IPSTATS_MIB_INOCTETS, skb.len);
 	if (skb.users !== 1) skb = skb_share_check(skb);
 
-	if (!pskb_may_pull(skb, 20)) return ip_rcv_inhdr_error(n, skb, SKB_DROP_REASON_PKT_TOO_SMALL);
+	if (!pskb_may_pull(skb, 20)) return ip_rcv_inhdr_error(n, skb, SKB_DROP_REASON_IP_INHDR);
 	let b = skb.head;
 	let h = skb.network_header;
 	// RFC 1122 3.2.1.1: version; a header has at least five words.
@@ -272,7 +274,7 @@ function ip_rcv_core(skb: sk_buff, n: net): sk_buff | null {
 	IP_ADD_STATS(n, IPSTATS_MIB_INNOECTPKTS + (b[h + 1] & 3), segs > 1 ? segs : 1);
 	const hlen = (b[h] & 15) << 2;
 	if (hlen > 20) {
-		if (!pskb_may_pull(skb, hlen)) return ip_rcv_inhdr_error(n, skb, SKB_DROP_REASON_PKT_TOO_SMALL);
+		if (!pskb_may_pull(skb, hlen)) return ip_rcv_inhdr_error(n, skb, SKB_DROP_REASON_IP_INHDR);
 		b = skb.head;
 		h = skb.network_header;
 	}

@@ -78,3 +78,5 @@ export const SIOCSHWTSTAMP = 35248;
 export const SIOCGHWTSTAMP = 35249;
 export const SIOCDEVPRIVATE = 35312;
 export const SIOCPROTOPRIVATE = 35296;
+export const SIOCINQ = 0x541b;
+export const SIOCOUTQ = 0x5411;
