@@ -32,6 +32,7 @@ import {
 	IPV4_DEVCONF_IGMPV3_UNSOLICITED_REPORT_INTERVAL,
 	IPV4_DEVCONF_NOPOLICY,
 	IPV4_DEVCONF_NOXFRM,
+	IPV4_DEVCONF_RP_FILTER,
 	IPV4_DEVCONF_SECURE_REDIRECTS,
 	IPV4_DEVCONF_SEND_REDIRECTS,
 	IPV4_DEVCONF_SHARED_MEDIA,
@@ -260,6 +261,8 @@ export function inetdev_init(dev: net_device): in_device {
 	const net = dev.net;
 	const cnf = new ipv4_devconf();
 	cnf.data.set(net.ipv4.devconf_dflt.data);
+	// As Linux 6.18 was seen to do: rp_filter alone never follows a later change of `default`.
+	cnf.state[IPV4_DEVCONF_RP_FILTER] = 1;
 	const in_dev = new in_device(dev, cnf);
 	in_dev.arp_parms = neigh_parms_alloc(dev, arp_tbl(net.machine));
 	if (cnf.data[IPV4_DEVCONF_FORWARDING] !== 0) dev_disable_lro(dev);

@@ -21,7 +21,7 @@ import {
 import { dev_change_flags } from '../core/dev.ts';
 import type { net } from '../core/net_namespace.ts';
 import { INFINITY_LIFE_TIME, inet_del_ifa, inet_insert_ifa, set_ifa_lifetime } from './devinet.ts';
-import { bad_mask, in_ifaddr, inet_make_mask, inet_mask_len } from './inetdevice.ts';
+import { bad_mask, in_ifaddr, inet_make_mask, inet_mask_len, ipv4_devconf_setall } from './inetdevice.ts';
 
 const IFNAMSIZ = 16;
 
@@ -98,6 +98,7 @@ export function devinet_ioctl(net: net, cmd: number, arg: Uint8Array): number {
 	if (cmd === SIOCSIFADDR) {
 		const len = inet_abc_len(addr);
 		if (len < 0) return -EINVAL;
+		ipv4_devconf_setall(in_dev);
 		const n = new in_ifaddr(in_dev);
 		n.ifa_label = full;
 		if (ifa !== null) {

@@ -78,7 +78,7 @@ import {
 } from './devinet.ts';
 import { fib_modify_prefix_metric } from './fib_frontend.ts';
 import { ip_mc_config_autojoin } from './igmp.ts';
-import { IN_DEV_CONF_SET, in_ifaddr, inet_ifa_match, inet_make_mask } from './inetdevice.ts';
+import { IN_DEV_CONF_SET, in_ifaddr, inet_ifa_match, inet_make_mask, ipv4_devconf_setall } from './inetdevice.ts';
 
 const IFADDRMSG_LEN = 8;
 
@@ -263,6 +263,7 @@ function rtm_to_ifaddr(net: net, nlh: nlmsghdr, extack: netlink_ext_ack | null):
 			(ci.buf[ci.off + 4] | (ci.buf[ci.off + 5] << 8) | (ci.buf[ci.off + 6] << 16) | (ci.buf[ci.off + 7] << 24)) >>> 0;
 		if (valid_lft === 0 || preferred_lft > valid_lft) return fail(extack, EINVAL, 'ipv4: address lifetime invalid');
 	}
+	ipv4_devconf_setall(in_dev);
 	const ifa = new in_ifaddr(in_dev);
 	ifa.ifa_prefixlen = prefixlen;
 	ifa.ifa_mask = inet_make_mask(prefixlen);

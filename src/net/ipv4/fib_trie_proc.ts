@@ -37,7 +37,7 @@ const RTF_REJECT = 0x200;
 
 function fib_flag_trans(type: number, mask: number, fi: fib_info): number {
 	let flags = RTF_UP;
-	if (type === RTN_UNREACHABLE || type === RTN_PROHIBIT) flags = RTF_REJECT;
+	if (type === RTN_UNREACHABLE || type === RTN_PROHIBIT) flags |= RTF_REJECT;
 	if (fi.fib_nh[0].nhc_gw_family !== 0) flags |= RTF_GATEWAY;
 	if (mask === 0xffffffff) flags |= RTF_HOST;
 	return flags;

@@ -316,3 +316,9 @@ export function IN_DEV_NOPOLICY(in_dev: in_device): boolean {
 export function IN_DEV_NOXFRM(in_dev: in_device): boolean {
 	return in_dev.cnf.data[IPV4_DEVCONF_NOXFRM] !== 0;
 }
+
+/** An address came: from now on the device keeps the settings that it has, whatever becomes of `default`. */
+export function ipv4_devconf_setall(in_dev: in_device): void {
+	in_dev.cnf.state.fill(1);
+	in_dev.arp_parms.data_state.fill(1);
+}

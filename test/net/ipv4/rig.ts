@@ -8,6 +8,7 @@ import { nsproxy, task_struct } from '../../../src/kernel/sched.ts';
 import { sysctl_read, sysctl_root, sysctl_write } from '../../../src/kernel/sysctl.ts';
 import { EventQueue } from '../../../src/lib/event_queue.ts';
 import { net_dev_init, register_netdevice } from '../../../src/net/core/dev.ts';
+import { netif_carrier_off, netif_carrier_on } from '../../../src/net/core/link_watch.ts';
 import { neigh_init } from '../../../src/net/core/neighbour.ts';
 import { type net, net_ns_init } from '../../../src/net/core/net_namespace.ts';
 import { net_device, net_device_ops } from '../../../src/net/core/netdevice.ts';
@@ -28,11 +29,11 @@ import { Process } from '../../../src/user/libc.ts';
 
 /** No file is there. */
 const no_disk: Machine['rootfs'] = {
-	read: () => -2,
-	write: () => -2,
-	readdir: () => -2,
-	mkdir: () => -2,
-	unlink: () => -2,
+	read: async () => -2,
+	write: async () => -2,
+	readdir: async () => -2,
+	mkdir: async () => -2,
+	unlink: async () => -2,
 };
 
 export interface Rig {
@@ -40,6 +41,31 @@ export interface Rig {
 	clock: EventQueue;
 	net: net;
 	task: task_struct;
+}
+
+/** v0 and v1, v2 and v3 are two ends of a cable each: an end has a carrier while the other is up. */
+function peer_of(dev: net_device): net_device | undefined {
+	const m = /^v(\d)$/.exec(dev.name);
+	return m === null ? undefined : dev.net.dev_name_head.get(`v${Number(m[1]) ^ 1}`);
+}
+
+function open(dev: net_device): number {
+	const peer = peer_of(dev);
+	if (peer === undefined) return 0;
+	dev.iflink = peer.ifindex;
+	peer.iflink = dev.ifindex;
+	if ((peer.flags & 1) !== 0) {
+		netif_carrier_on(dev);
+		netif_carrier_on(peer);
+	} else netif_carrier_off(dev);
+	return 0;
+}
+
+function stop(dev: net_device): number {
+	const peer = peer_of(dev);
+	netif_carrier_off(dev);
+	if (peer !== undefined) netif_carrier_off(peer);
+	return 0;
 }
 
 function xmit(skb: sk_buff): number {
@@ -51,6 +77,8 @@ function xmit(skb: sk_buff): number {
 export function add_dev(r: Rig, name: string): net_device {
 	const ops = new net_device_ops();
 	ops.ndo_start_xmit = xmit;
+	ops.ndo_open = open;
+	ops.ndo_stop = stop;
 	const dev = new net_device(name, r.net, ops);
 	dev.flags = 0x1002; // BROADCAST, MULTICAST
 	dev.tx_queue_len = 0;
@@ -98,7 +126,12 @@ export async function run_ip(r: Rig, args: string): Promise<string> {
 /** Runs one line of a script: `ip …`, `sysctl -qw name=value`, `sysctl -n name`, `cat /proc/net/…`. */
 export async function run_line(r: Rig, line: string): Promise<string> {
 	let m = /^ip (.*)$/.exec(line);
-	if (m !== null) return run_ip(r, m[1]);
+	if (m !== null) {
+		const out = await run_ip(r, m[1]);
+		// Link watch and the address timer have their turn.
+		pass(r, 0.01);
+		return out;
+	}
 	m = /^sysctl -qw (\S+?)=(.*)$/.exec(line);
 	if (m !== null) {
 		const err = sysctl_write(r.net, m[1].replaceAll('.', '/'), m[2]);
