@@ -262,8 +262,8 @@ function dump_done(g: ip_globals, n: nlmsghdr): number {
 	const err = get_unaligned_le32(n.buf, n.data) | 0;
 	const text = ext_ack_msg(n, n.data + 4);
 	if (err < 0) {
-		if (-err === ENOENT || -err === EOPNOTSUPP) return -1;
 		if (text !== null) print_ext_ack(g, true, text);
+		else if (-err === ENOENT || -err === EOPNOTSUPP) return -1;
 		else if (-err === EMSGSIZE) g.err('Error: Buffer too small for object.\n');
 		else g.err(`RTNETLINK answers: ${strerror(-err)}\n`);
 		return -1;
