@@ -321,9 +321,10 @@ function l4_min_len(protonum: number): number {
 	switch (protonum) {
 		case IPPROTO_TCP:
 		case IPPROTO_UDP:
-		case IPPROTO_ICMP:
 		case 132:
 		case 136:
+			return 4;
+		case IPPROTO_ICMP:
 			return 8;
 		default:
 			return 0;
@@ -895,7 +896,6 @@ export function nf_conntrack_in(skb: sk_buff, state: nf_hook_state): number {
 		const ret = nf_conntrack_icmpv4_error(tmpl, skb, dataoff, state);
 		if (ret <= 0) {
 			stat.error++;
-			stat.invalid++;
 			return -ret;
 		}
 		if (skb._nfct !== null) {

@@ -1,7 +1,7 @@
 /*
  * net/netfilter/nf_conntrack_proto_gre.ts: GRE.                    Linux: net/netfilter/nf_conntrack_proto_gre.c
  * Plain GRE is told apart by its addresses alone. RFC 2784, RFC 2637 4.1 (version 1).
- * Not here yet: PPTP's keymap, which ties the call ids of version 1 together (so version 1 is one flow per pair of hosts).
+ * Not here yet: PPTP's keymap, which ties the call ids of version 1 together (each direction of version 1 is a flow of its own).
  */
 import { HZ } from '../../kernel/time.ts';
 import { IPCT_ASSURED, IPS_ASSURED, IPS_SEEN_REPLY } from '../../uapi/linux/netfilter/nf_conntrack_common.ts';
@@ -28,7 +28,10 @@ export function gre_pkt_to_tuple(skb: sk_buff, dataoff: number, tuple: nf_conntr
 	const h = skb.data + dataoff;
 	if ((b[h + 1] & GRE_VERSION) !== 1) return true;
 	if (!pskb_may_pull(skb, dataoff + 8)) return false;
-	return ((skb.head[skb.data + dataoff + 2] << 8) | skb.head[skb.data + dataoff + 3]) === GRE_PPTP_PROTO;
+	const at = skb.data + dataoff;
+	// The receiver's call id; the sender's is known to a keymap alone.
+	tuple.dst_u = (skb.head[at + 6] << 8) | skb.head[at + 7];
+	return ((skb.head[at + 2] << 8) | skb.head[at + 3]) === GRE_PPTP_PROTO;
 }
 
 /** Return: NF_ACCEPT. */

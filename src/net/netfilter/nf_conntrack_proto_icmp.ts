@@ -114,8 +114,8 @@ function nf_conntrack_inet_error(tmpl: nf_conn | null, skb: sk_buff, dataoff: nu
 	const b = skb.head;
 	const nh = skb.data + inner;
 	const innerdata = inner + ((b[nh] & 15) << 2);
-	if (b[nh] >> 4 !== 4 || (b[nh] & 15) < 5 || (((b[nh + 6] << 8) | b[nh + 7]) & 0x1fff) !== 0) {
-		if (skb.journey !== null) trace_invalid(skb, 'ICMP error quotes a fragment or no IPv4 packet');
+	if ((((b[nh + 6] << 8) | b[nh + 7]) & 0x1fff) !== 0) {
+		if (skb.journey !== null) trace_invalid(skb, 'ICMP error quotes a later fragment');
 		return -NF_ACCEPT;
 	}
 	const quoted = g.tuple;

@@ -12,7 +12,7 @@ import {
 } from '../../uapi/linux/netfilter/nf_conntrack_common.ts';
 import { NF_ACCEPT, NF_INET_PRE_ROUTING } from '../../uapi/linux/netfilter.ts';
 import { IPPROTO_UDP } from '../../uapi/linux/socket.ts';
-import { pskb_may_pull, type sk_buff } from '../core/skbuff.ts';
+import { CHECKSUM_COMPLETE, CHECKSUM_NONE, pskb_may_pull, type sk_buff } from '../core/skbuff.ts';
 import type { nf_hook_state } from './core.ts';
 import type { nf_conn } from './nf_conntrack_core.ts';
 import { nf_conntrack_event_cache, nf_ct_refresh_acct } from './nf_conntrack_core.ts';
@@ -61,6 +61,15 @@ function udplite_error(skb: sk_buff, dataoff: number, state: nf_hook_state): boo
 	// RFC 3828 3.1: the coverage is 0 (all) or at least the header; a checksum is a must.
 	if ((cscov !== 0 && (cscov < 8 || cscov > skb.len - dataoff)) || (b[h + 6] === 0 && b[h + 7] === 0)) {
 		nf_ct_l4proto_log_invalid(skb, state, 136, 'invalid checksum coverage');
+		return true;
+	}
+	// Linux 6.18 was seen to refuse every UDP-Lite packet whose checksum no hardware has vouched for, good or bad.
+	if (
+		state.hook === NF_INET_PRE_ROUTING &&
+		state.net.ct.sysctl_checksum !== 0 &&
+		(skb.ip_summed === CHECKSUM_NONE || skb.ip_summed === CHECKSUM_COMPLETE)
+	) {
+		nf_ct_l4proto_log_invalid(skb, state, 136, 'bad checksum');
 		return true;
 	}
 	return false;

@@ -51,8 +51,6 @@ function l4proto_name(protonum: number): string {
 			return 'tcp';
 		case IPPROTO_UDP:
 			return 'udp';
-		case 33:
-			return 'dccp';
 		case IPPROTO_GRE:
 			return 'gre';
 		case 132:
@@ -71,7 +69,6 @@ function tuple_text(t: nf_conntrack_tuple): string {
 			return `${addr}type=${t.dst_u >> 8} code=${t.dst_u & 255} id=${t.src_u} `;
 		case IPPROTO_TCP:
 		case IPPROTO_UDP:
-		case 33:
 		case 132:
 		case 136:
 			return `${addr}sport=${t.src_u} dport=${t.dst_u} `;

@@ -96,7 +96,6 @@ const PROTO_NAMES: Record<number, string> = {
 	1: 'icmp',
 	6: 'tcp',
 	17: 'udp',
-	33: 'dccp',
 	47: 'gre',
 	58: 'icmpv6',
 	132: 'sctp',
@@ -110,7 +109,7 @@ export function proto_by_name(name: string): number {
 }
 
 export function has_ports(proto: number): boolean {
-	return proto === 6 || proto === 17 || proto === 33 || proto === 132 || proto === 136;
+	return proto === 6 || proto === 17 || proto === 132 || proto === 136;
 }
 
 /** A tuple; what is undefined was not said. Addresses and ports as numbers. */

@@ -31,7 +31,7 @@ export interface Rig {
 
 export function rig(seed = 1): Rig {
 	const clock = new EventQueue();
-	const machine = new Machine('r', clock, seed, { sleep() {}, wake() {} });
+	const machine = new Machine('r', clock, seed, { sleep() {}, wake() {}, fork() {}, exit() {} });
 	machine.sysctl = new sysctl_root();
 	net_ns_init(machine);
 	skb_init(machine);
