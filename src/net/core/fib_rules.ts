@@ -227,6 +227,8 @@ function fib_rule_match(rule: fib_rule, ops: fib_rules_ops, fl: flowi4, flags: n
 		(rule.iifindex === 0 || rule.iifindex === fl.flowi4_iif) &&
 		(rule.oifindex === 0 || rule.oifindex === fl.flowi4_oif) &&
 		((rule.mark ^ fl.flowi4_mark) & rule.mark_mask) === 0 &&
+		// No device is in a VRF, so no flow is one's.
+		rule.l3mdev === 0 &&
 		fl.flowi4_uid >= rule.uid_start &&
 		fl.flowi4_uid <= rule.uid_end &&
 		ops.match(rule, fl, flags);
