@@ -3,6 +3,7 @@
  * A setting counts as its accessor IN_DEV_* says: some only for the device, some when `all` or the device has it, some when both, some
  * the larger of both.                                              Linux: Documentation/networking/ip-sysctl.rst
  */
+import type { timer_list } from '../../kernel/time.ts';
 import {
 	IPV4_DEVCONF_ACCEPT_LOCAL,
 	IPV4_DEVCONF_ACCEPT_REDIRECTS,
@@ -39,7 +40,7 @@ import {
 import type { neigh_parms } from '../core/neighbour.ts';
 import type { net } from '../core/net_namespace.ts';
 import type { net_device } from '../core/netdevice.ts';
-import type { ip_mc_list } from './igmp.ts';
+import type { group_record, ip_mc_list } from './igmp.ts';
 
 export class ipv4_devconf {
 	/** By IPV4_DEVCONF_*. */
@@ -102,6 +103,10 @@ export class in_device {
 	mr_qrv = 0;
 	mr_gq_running = 0;
 	mr_ifc_count = 0;
+	mr_gq_timer: timer_list | null = null;
+	mr_ifc_timer: timer_list | null = null;
+	/** Changes of membership still to be told. */
+	mr_pending: group_record[] = [];
 
 	constructor(dev: net_device, cnf: ipv4_devconf) {
 		this.dev = dev;
