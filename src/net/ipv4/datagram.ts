@@ -32,7 +32,6 @@ import {
 } from '../../uapi/linux/socket.ts';
 import { put_cmsg, skb_copy_datagram_msg, sock_recv_cmsgs } from '../core/datagram.ts';
 import { flowi4, flowi4_init_output } from '../core/flow.ts';
-import { IP_INC_STATS } from '../core/snmp.ts';
 import {
 	__skb_dequeue,
 	alloc_skb,
@@ -43,6 +42,7 @@ import {
 	skb_put,
 	skb_reset_network_header,
 } from '../core/skbuff.ts';
+import { IP_INC_STATS } from '../core/snmp.ts';
 import { SOCK_BROADCAST, type sock, sock_flag, sock_queue_err_skb, TCP_ESTABLISHED } from '../core/sock.ts';
 import { inet_sk } from './af_inet.ts';
 import { ip_hdr_saddr, ip_hdr_set_daddr, ipv4_is_multicast } from './ip.ts';

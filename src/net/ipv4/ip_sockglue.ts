@@ -14,14 +14,7 @@ import {
 	put_unaligned_le16,
 	put_unaligned_le32,
 } from '../../lib/byteorder.ts';
-import {
-	EADDRNOTAVAIL,
-	EINVAL,
-	ENOPROTOOPT,
-	ENOTCONN,
-	EPERM,
-	EPROTO,
-} from '../../uapi/asm-generic/errno.ts';
+import { EADDRNOTAVAIL, EINVAL, ENOPROTOOPT, ENOTCONN, EPERM, EPROTO } from '../../uapi/asm-generic/errno.ts';
 import { NFPROTO_IPV4 } from '../../uapi/linux/netfilter.ts';
 import {
 	AF_INET,
@@ -165,12 +158,7 @@ export function ip_cmsg_recv(msg: msghdr, skb: sk_buff, sk: sock): void {
 	const opt = skb.ipcb.opt;
 	if (opt !== null && opt.optlen > 0) {
 		if ((flags & IP_CMSG_RECVOPTS) !== 0)
-			put_cmsg(
-				msg,
-				SOL_IP,
-				IP_RECVOPTS,
-				skb.head.slice(skb.network_header + 20, skb.network_header + ip_hdrlen(skb)),
-			);
+			put_cmsg(msg, SOL_IP, IP_RECVOPTS, skb.head.slice(skb.network_header + 20, skb.network_header + ip_hdrlen(skb)));
 		if ((flags & IP_CMSG_RETOPTS) !== 0) {
 			const d = new ip_options();
 			if (__ip_options_echo(sk.net, d, skb, opt) === 0) {

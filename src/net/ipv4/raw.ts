@@ -57,7 +57,6 @@ import { SKB_NOT_DROPPED_YET } from '../core/dropreason.ts';
 import { dst_output } from '../core/dst.ts';
 import { FLOWI_FLAG_ANYSRC, FLOWI_FLAG_KNOWN_NH, flowi4, flowi4_init_output } from '../core/flow.ts';
 import { type net, register_pernet_subsys } from '../core/net_namespace.ts';
-import { IP_INC_STATS } from '../core/snmp.ts';
 import {
 	__skb_queue_purge,
 	alloc_skb,
@@ -70,6 +69,7 @@ import {
 	skb_reserve,
 	skb_reset_network_header,
 } from '../core/skbuff.ts';
+import { IP_INC_STATS } from '../core/snmp.ts';
 import {
 	type proto,
 	SOCK_BROADCAST,
@@ -86,8 +86,8 @@ import {
 	__udp_disconnect,
 	inet_addr_valid_or_nonlocal,
 	inet_register_protosw,
-	type inet_sock,
 	inet_sk,
+	type inet_sock,
 	inet_sockraw_ops,
 } from './af_inet.ts';
 import {
@@ -95,8 +95,8 @@ import {
 	icmp_err_convert_fatal,
 	ip_icmp_error,
 	ip_local_error,
-	ip4_datagram_connect,
 	ip_recv_error,
+	ip4_datagram_connect,
 } from './datagram.ts';
 import { inet_addr_type } from './fib_frontend.ts';
 import { icmp_out_count, NR_ICMP_UNREACH } from './icmp.ts';

@@ -1,0 +1,348 @@
+/*
+ * net/ipv4/udp_output.ts: UDP's sockets send.                      Linux: net/ipv4/udp.c (udp_sendmsg and after, udp_prot)
+ *
+ * Walk: udp_sendmsg (address, control messages, route) -> ip_make_skb -> udp_send_skb (header, checksum) -> ip_send_skb
+ *       with UDP_CORK or MSG_MORE: ip_append_data … udp_push_pending_frames.
+ */
+
+import type { Machine } from '../../kernel/machine.ts';
+import { get_unaligned_le32, put_unaligned_le32 } from '../../lib/byteorder.ts';
+import { csum_fold, csum_partial, csum_tcpudp_nofold } from '../../lib/checksum.ts';
+import {
+	EACCES,
+	EAFNOSUPPORT,
+	EDESTADDRREQ,
+	EINVAL,
+	EMSGSIZE,
+	ENETUNREACH,
+	ENOBUFS,
+	ENOPROTOOPT,
+	EOPNOTSUPP,
+} from '../../uapi/asm-generic/errno.ts';
+import { IPSTATS_MIB_OUTNOROUTES, UDP_MIB_OUTDATAGRAMS, UDP_MIB_SNDBUFERRORS } from '../../uapi/linux/snmp.ts';
+import {
+	AF_INET,
+	AF_UNSPEC,
+	IPPROTO_UDP,
+	MSG_MORE,
+	MSG_OOB,
+	type msghdr,
+	SOCK_DGRAM,
+	SOL_UDP,
+} from '../../uapi/linux/socket.ts';
+import { flowi4, flowi4_init_output } from '../core/flow.ts';
+import { NETIF_F_HW_CSUM, NETIF_F_IP_CSUM } from '../core/netdevice.ts';
+import { __skb_queue_purge, CHECKSUM_NONE, CHECKSUM_PARTIAL, type sk_buff } from '../core/skbuff.ts';
+import { IP_INC_STATS, UDP_INC_STATS } from '../core/snmp.ts';
+import { type proto, SOCK_BROADCAST, type sock, sock_flag, TCP_ESTABLISHED } from '../core/sock.ts';
+import { inet_add_protocol, inet_dgram_ops, inet_register_protosw, inet_sk } from './af_inet.ts';
+import { ip_mc_drop_socket } from './igmp.ts';
+import { ipv4_is_lbcast, ipv4_is_multicast } from './ip.ts';
+import {
+	__ip_make_skb,
+	inet_cork_of,
+	ip_append_data,
+	ip_flush_pending_frames,
+	ip_make_skb,
+	ipcm_cookie,
+	ipcm_init_sk,
+} from './ip_append.ts';
+import { ip_send_skb } from './ip_output.ts';
+import { ip_cmsg_send, ip_getsockopt, ip_setsockopt } from './ip_sockglue.ts';
+import { datagram_ioctl, inet_sk_flowi_flags, ip_sendmsg_scope } from './raw.ts';
+import { ip_route_output_flow, RTCF_BROADCAST, type rtable } from './route.ts';
+import {
+	udp_connect,
+	udp_disconnect,
+	udp_lib_unhash,
+	udp_protocol,
+	udp_recvmsg,
+	udp_sk,
+	udp_sock,
+	udp_table_init,
+	udp_v4_get_port,
+} from './udp.ts';
+
+export const UDP_CORK = 1;
+export const UDP_ENCAP = 100;
+export const UDP_NO_CHECK6_TX = 101;
+export const UDP_NO_CHECK6_RX = 102;
+export const UDP_SEGMENT = 103;
+export const UDP_GRO = 104;
+
+/** Fills in the header and sends. Consumes skb. Return: 0 or -errno. */
+function udp_send_skb(sk: sock, skb: sk_buff, fl4: flowi4): number {
+	const n = sk.net;
+	const h = skb.transport_header;
+	const b = skb.head;
+	const len = skb.len - (h - skb.data);
+	b[h] = fl4.fl4_sport >>> 8;
+	b[h + 1] = fl4.fl4_sport;
+	b[h + 2] = fl4.fl4_dport >>> 8;
+	b[h + 3] = fl4.fl4_dport;
+	b[h + 4] = len >>> 8;
+	b[h + 5] = len;
+	b[h + 6] = 0;
+	b[h + 7] = 0;
+	const rt = skb._skb_refdst as rtable;
+	const pseudo = csum_tcpudp_nofold(fl4.saddr, fl4.daddr, len, IPPROTO_UDP, 0);
+	if (sk.sk_no_check_tx) {
+		skb.ip_summed = CHECKSUM_NONE;
+	} else if ((rt.dev.features & (NETIF_F_HW_CSUM | NETIF_F_IP_CSUM)) !== 0 && skb.len <= rt.dev.mtu) {
+		// The device completes the sum that starts with the pseudo header's.
+		skb.ip_summed = CHECKSUM_PARTIAL;
+		skb.csum_start = h;
+		skb.csum_offset = 6;
+		const check = ~csum_fold(pseudo) & 0xffff;
+		b[h + 6] = check >>> 8;
+		b[h + 7] = check;
+	} else {
+		// RFC 768: a sum that comes out zero is sent as all ones.
+		const check = csum_fold(csum_partial(b, h, len, pseudo)) || 0xffff;
+		b[h + 6] = check >>> 8;
+		b[h + 7] = check;
+	}
+	let err = ip_send_skb(n, skb);
+	if (err === -ENOBUFS && !inet_sk(sk).recverr) {
+		UDP_INC_STATS(n, UDP_MIB_SNDBUFERRORS);
+		err = 0;
+	} else if (err === 0) UDP_INC_STATS(n, UDP_MIB_OUTDATAGRAMS);
+	return err;
+}
+
+/** Sends what UDP_CORK or MSG_MORE gathered. */
+export function udp_push_pending_frames(sk: sock): number {
+	const up = udp_sk(sk);
+	const fl4 = up.cork_fl4 as flowi4;
+	const skb = __ip_make_skb(sk, fl4, inet_cork_of(sk));
+	const err = skb === null ? 0 : udp_send_skb(sk, skb, fl4);
+	up.len = 0;
+	up.pending = false;
+	return err;
+}
+
+function udp_flush_pending_frames(sk: sock): void {
+	const up = udp_sk(sk);
+	if (!up.pending) return;
+	up.len = 0;
+	up.pending = false;
+	ip_flush_pending_frames(sk);
+}
+
+function udp_append(sk: sock, data: Uint8Array, ipc: ipcm_cookie, rt: rtable, corkreq: boolean): number {
+	const up = udp_sk(sk);
+	up.len += data.length + 8;
+	let err = ip_append_data(sk, up.cork_fl4 as flowi4, data, 8, ipc, rt);
+	if (err < 0) udp_flush_pending_frames(sk);
+	else if (!corkreq) err = udp_push_pending_frames(sk);
+	return err < 0 ? err : data.length;
+}
+
+const NO_IPC = new ipcm_cookie();
+
+/** sendmsg(2). Return: bytes taken, or -errno. */
+function udp_sendmsg(sk: sock, msg: msghdr, flags: number): number {
+	const data = msg.msg_iov;
+	const n = sk.net;
+	const inet = inet_sk(sk);
+	const up = udp_sk(sk);
+	if (data.length > 0xffff) return -EMSGSIZE;
+	if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
+	const corkreq = up.corkflag || (flags & MSG_MORE) !== 0;
+	if (up.pending) return udp_append(sk, data, NO_IPC, inet_cork_of(sk).dst!, corkreq);
+
+	let daddr: number;
+	let dport: number;
+	let connected = false;
+	const usin = msg.msg_name;
+	if (usin !== null) {
+		if (usin.sa_family !== AF_INET && usin.sa_family !== AF_UNSPEC) return -EAFNOSUPPORT;
+		daddr = usin.sin_addr;
+		dport = usin.sin_port;
+		if (dport === 0) return -EINVAL;
+	} else {
+		if (sk.sk_state !== TCP_ESTABLISHED) return -EDESTADDRREQ;
+		daddr = inet.inet_daddr;
+		dport = inet.inet_dport;
+		connected = true;
+	}
+	const ipc = new ipcm_cookie();
+	ipcm_init_sk(ipc, inet, sk);
+	ipc.gso_size = up.gso_size;
+	if (msg.msg_control.length > 0) {
+		const err = ip_cmsg_send(sk, msg, ipc);
+		if (err < 0) return err;
+		connected = false;
+	}
+	if (ipc.opt === null) ipc.opt = inet.inet_opt;
+	let saddr = ipc.addr;
+	let faddr = daddr;
+	ipc.addr = daddr;
+	if (ipc.opt !== null && ipc.opt.srr !== 0) {
+		if (daddr === 0) return -EINVAL;
+		faddr = ipc.opt.faddr;
+		connected = false;
+	}
+	const scope = ip_sendmsg_scope(sk, ipc, flags);
+	if (scope !== 0) connected = false;
+	if (ipv4_is_multicast(daddr)) {
+		if (ipc.oif === 0) ipc.oif = inet.mc_index;
+		if (saddr === 0) saddr = inet.mc_addr;
+		connected = false;
+	} else if (ipc.oif === 0) {
+		ipc.oif = inet.uc_index;
+	} else if (ipv4_is_lbcast(daddr) && inet.uc_index !== 0 && ipc.oif !== inet.uc_index) {
+		ipc.oif = inet.uc_index;
+	}
+	const fl4 = new flowi4();
+	let rt: rtable | null = null;
+	if (connected) {
+		rt = sk.sk_dst_cache as rtable | null;
+		if (rt !== null && rt.obsolete !== 0 && rt.ops.check(rt, 0) === null) {
+			rt = null;
+			sk.sk_dst_cache = null;
+		}
+		if (rt !== null) {
+			fl4.saddr = saddr;
+			fl4.daddr = faddr;
+			fl4.fl4_dport = dport;
+			fl4.fl4_sport = inet.inet_sport;
+		}
+	}
+	if (rt === null) {
+		const tos = ipc.tos !== -1 ? ipc.tos : inet.tos;
+		flowi4_init_output(
+			fl4,
+			ipc.oif,
+			ipc.mark,
+			tos & 0xfc,
+			scope,
+			sk.sk_protocol,
+			inet_sk_flowi_flags(sk),
+			faddr,
+			saddr,
+			dport,
+			inet.inet_sport,
+			sk.sk_uid,
+		);
+		const r = ip_route_output_flow(n, fl4, sk);
+		if (typeof r === 'number') {
+			if (r === -ENETUNREACH) IP_INC_STATS(n, IPSTATS_MIB_OUTNOROUTES);
+			return r;
+		}
+		rt = r;
+		if ((rt.rt_flags & RTCF_BROADCAST) !== 0 && !sock_flag(sk, SOCK_BROADCAST)) return -EACCES;
+		if (connected) sk.sk_dst_cache = rt;
+	}
+	if (ipc.addr === 0) ipc.addr = fl4.daddr;
+	if (!corkreq) {
+		const skb = ip_make_skb(sk, fl4, data, 8, ipc, rt);
+		if (typeof skb === 'number') return skb;
+		const err = udp_send_skb(sk, skb, fl4);
+		return err < 0 ? err : data.length;
+	}
+	up.cork_fl4 = fl4;
+	up.pending = true;
+	return udp_append(sk, data, ipc, rt, true);
+}
+
+function udp_init_sock(sk: sock): number {
+	sk.priv = new udp_sock();
+	return 0;
+}
+
+/** Last close. */
+function udp_destroy_sock(sk: sock): void {
+	udp_flush_pending_frames(sk);
+	ip_mc_drop_socket(sk);
+	udp_lib_unhash(sk);
+	__skb_queue_purge(sk.sk_receive_queue, 104, 'udp_destruct_common');
+	__skb_queue_purge(sk.sk_error_queue, 104, 'inet_sock_destruct');
+}
+
+function udp_setsockopt(sk: sock, level: number, optname: number, optval: Uint8Array): number {
+	if (level !== SOL_UDP) return ip_setsockopt(sk, level, optname, optval);
+	if (optval.length < 4) return -EINVAL;
+	const val = get_unaligned_le32(optval, 0) | 0;
+	const up = udp_sk(sk);
+	switch (optname) {
+		case UDP_CORK:
+			up.corkflag = val !== 0;
+			if (!up.corkflag && up.pending) udp_push_pending_frames(sk);
+			return 0;
+		case UDP_NO_CHECK6_TX:
+			up.no_check6_tx = val !== 0;
+			return 0;
+		case UDP_NO_CHECK6_RX:
+			up.no_check6_rx = val !== 0;
+			return 0;
+		default:
+			// UDP_ENCAP, UDP_SEGMENT and UDP_GRO are not here yet.
+			return -ENOPROTOOPT;
+	}
+}
+
+function udp_getsockopt(sk: sock, level: number, optname: number, optval: Uint8Array): number {
+	if (level !== SOL_UDP) return ip_getsockopt(sk, level, optname, optval);
+	const up = udp_sk(sk);
+	let val: number;
+	switch (optname) {
+		case UDP_CORK:
+			val = up.corkflag ? 1 : 0;
+			break;
+		case UDP_ENCAP:
+			val = up.encap_type;
+			break;
+		case UDP_NO_CHECK6_TX:
+			val = up.no_check6_tx ? 1 : 0;
+			break;
+		case UDP_NO_CHECK6_RX:
+			val = up.no_check6_rx ? 1 : 0;
+			break;
+		case UDP_SEGMENT:
+			val = up.gso_size;
+			break;
+		case UDP_GRO:
+			val = up.gro_enabled ? 1 : 0;
+			break;
+		default:
+			return -ENOPROTOOPT;
+	}
+	const out = new Uint8Array(4);
+	put_unaligned_le32(out, 0, val);
+	const len = Math.min(4, optval.length);
+	optval.set(out.subarray(0, len));
+	return len;
+}
+
+export const udp_prot: proto = {
+	name: 'UDP',
+	init: udp_init_sock,
+	close: udp_destroy_sock,
+	connect: udp_connect,
+	disconnect: udp_disconnect,
+	bind: null,
+	ioctl: datagram_ioctl,
+	setsockopt: udp_setsockopt,
+	getsockopt: udp_getsockopt,
+	sendmsg: udp_sendmsg,
+	recvmsg: udp_recvmsg,
+	hash: null,
+	unhash: udp_lib_unhash,
+	get_port: udp_v4_get_port,
+	backlog_rcv: null,
+	poll: null,
+};
+
+export function udp_init(machine: Machine): void {
+	udp_table_init(machine);
+	inet_add_protocol(machine, udp_protocol, IPPROTO_UDP);
+	inet_register_protosw(machine, {
+		type: SOCK_DGRAM,
+		protocol: IPPROTO_UDP,
+		prot: udp_prot,
+		ops: inet_dgram_ops,
+		reuse: false,
+		autobind: true,
+	});
+}
