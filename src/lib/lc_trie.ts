@@ -27,8 +27,8 @@ const H_EMPTY = -2;
 const H_FULL = -1;
 
 const HEADER = 4;
-/** Nodes of at least this many bits are carved up when they are free. */
-const MIN_REGION = 8;
+/** What is left of a carved node is kept in pieces of at most this many bits. */
+const MAX_PIECE = 20;
 
 const MAX_WORK = 10;
 const INFLATE_THRESHOLD = 50;
@@ -58,7 +58,7 @@ export class lc_trie {
 	private top: number = LC_ROOT + LC_SLOT;
 	/** Free nodes by bits: the first child's slot. */
 	private free: number[][] = [];
-	/** A free large node that small ones are carved from. */
+	/** A free node that smaller ones are carved from. */
 	private region = 0;
 	private region_end = 0;
 
@@ -96,19 +96,28 @@ export class lc_trie {
 		return at;
 	}
 
-	/** Room for a small node in what a large one left. Return: -1 when there is none. */
+	/** Room for a node in what a larger one left. Return: -1 when there is none. */
 	private carve(bits: number, words: number): number {
 		while (this.region + words > this.region_end) {
-			let b = this.free.length - 1;
-			while (b > bits && (b < MIN_REGION || this.free[b] === undefined || this.free[b].length === 0)) b--;
-			if (b <= bits || b < MIN_REGION) return -1;
+			let b = bits + 1;
+			while (b < this.free.length && this.free[b].length === 0) b++;
+			if (b >= this.free.length) return -1;
 			const block = this.free[b].pop()!;
+			this.retire_region();
 			this.region = block - HEADER;
 			this.region_end = block + (LC_SLOT << b);
 		}
 		const at = this.region + HEADER;
 		this.region += words;
 		return at;
+	}
+
+	/** What is left of the region becomes free nodes of the sizes that fit. */
+	private retire_region(): void {
+		for (let b = MAX_PIECE; b >= 1; b--) {
+			const words = HEADER + (LC_SLOT << b);
+			for (; this.region + words <= this.region_end; this.region += words) this.release(this.region + HEADER, b);
+		}
 	}
 
 	private release(base: number, bits: number): void {
