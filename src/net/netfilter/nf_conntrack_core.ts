@@ -37,21 +37,19 @@ import { NF_ACCEPT, NF_DROP, NF_REPEAT } from '../../uapi/linux/netfilter.ts';
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from '../../uapi/linux/socket.ts';
 import { type net, register_pernet_subsys } from '../core/net_namespace.ts';
 import type { sk_buff } from '../core/skbuff.ts';
-import { pskb_may_pull } from '../core/skbuff.ts';
-import { ip_ntop } from '../ipv4/ip.ts';
 import type { nf_hook_state } from './core.ts';
+import {
+	nf_conntrack_event_cache,
+	nf_conntrack_event_report,
+	nf_ct_deliver_cached_events,
+	nf_ct_new_ext,
+} from './nf_conntrack_ecache.ts';
 import type { nf_conntrack_expect, nf_conntrack_expect_table } from './nf_conntrack_expect.ts';
 import { nf_ct_find_expectation, nf_ct_remove_expectations } from './nf_conntrack_expect.ts';
 import type { nf_conn_help, nf_conntrack_helper } from './nf_conntrack_helper.ts';
 import { nf_conntrack_generic_packet, nf_generic_net } from './nf_conntrack_proto_generic.ts';
-import { gre_pkt_to_tuple, nf_conntrack_gre_packet, nf_gre_net } from './nf_conntrack_proto_gre.ts';
-import {
-	icmp_pkt_to_tuple,
-	nf_conntrack_icmp_packet,
-	nf_conntrack_icmpv4_error,
-	nf_conntrack_invert_icmp_tuple,
-	nf_icmp_net,
-} from './nf_conntrack_proto_icmp.ts';
+import { nf_conntrack_gre_packet, nf_gre_net } from './nf_conntrack_proto_gre.ts';
+import { nf_conntrack_icmp_packet, nf_conntrack_icmpv4_error, nf_icmp_net } from './nf_conntrack_proto_icmp.ts';
 import {
 	type ip_ct_tcp,
 	ip_ct_tcp_state,
@@ -60,28 +58,26 @@ import {
 	nf_tcp_net,
 } from './nf_conntrack_proto_tcp.ts';
 import { nf_conntrack_udp_packet, nf_udp_net } from './nf_conntrack_proto_udp.ts';
+import { trace_ct, trace_invalid } from './nf_conntrack_trace.ts';
+import {
+	IPPROTO_GRE,
+	nf_conntrack_tuple,
+	nf_ct_get_tuple,
+	nf_ct_invert_tuple,
+	nf_ct_tuple_copy,
+	nf_ct_tuple_equal,
+	nf_ct_tuple_text,
+} from './nf_conntrack_tuple.ts';
 import { nf_nat_hooks_net, nf_nat_range2 } from './nf_nat_core.ts';
 import type { nfnetlink_subsystem } from './nfnetlink.ts';
 
 export const IP_CT_DIR_ORIGINAL = 0;
 export const IP_CT_DIR_REPLY = 1;
 export const IP_CT_UNTRACKED = 7;
-export const IPPROTO_GRE = 47;
 
-/** One direction of a flow, and its place in the hash table (nf_conntrack_tuple_hash). Ports and ids in host order. */
-export class nf_conntrack_tuple {
-	/** Addresses as signed 32-bit numbers. */
-	src_ip = 0;
-	dst_ip = 0;
-	/** Source port; ICMP's id; GRE's key. */
-	src_u = 0;
-	/** Destination port; ICMP's type << 8 | code. */
-	dst_u = 0;
-	protonum = 0;
-	next: nf_conntrack_tuple | null = null;
-	/** The entry; null for a tuple that is only looked up by. */
-	ct: nf_conn | null = null;
-}
+export * from './nf_conntrack_ecache.ts';
+export * from './nf_conntrack_trace.ts';
+export * from './nf_conntrack_tuple.ts';
 
 /** What few entries need: counters, time stamps, pending events, labels, a helper. Made when first wanted (nf_ct_ext). */
 export class nf_ct_ext {
@@ -117,8 +113,9 @@ export class nf_conn {
 	udp_stream_ts = 0;
 	/** The flow that expected this one. */
 	master: nf_conn | null = null;
-	/** nf_conn_nat: next with the same source in nf_nat_bysource, and MASQUERADE's device. */
+	/** nf_conn_nat: neighbours in nf_nat_bysource, and MASQUERADE's device. */
 	nat_bysource: nf_conn | null = null;
+	nat_bysource_prev: nf_conn | null = null;
 	masq_index = 0;
 	ext: nf_ct_ext | null = null;
 
@@ -194,7 +191,7 @@ const HTABLE_FIRST = 256;
 
 export class nf_conntrack_global {
 	machine: Machine;
-	/** Grows with the entries, up to nf_conntrack_htable_size: a machine without flows costs nothing. */
+	/** Grows with the entries, whatever nf_conntrack_buckets says: a machine without flows costs nothing. */
 	nf_conntrack_hash: (nf_conntrack_tuple | null)[] = [];
 	/** Size of nf_conntrack_hash - 1. */
 	hash_mask = 0;
@@ -294,98 +291,6 @@ export function nf_ct_ext_add(ct: nf_conn): nf_ct_ext {
 /** What ctnetlink shows as the id: unlike for any two entries of a machine. */
 export function nf_ct_get_id(ct: nf_conn): number {
 	return jhash_3words(ct.id, 0, 0, ct.net.machine.ct.hash_rnd);
-}
-
-// ---- tuples --------------------------------------------------------------------------------------------------------------------
-
-export function nf_ct_tuple_equal(a: nf_conntrack_tuple, b: nf_conntrack_tuple): boolean {
-	return (
-		a.src_ip === b.src_ip &&
-		a.dst_ip === b.dst_ip &&
-		a.src_u === b.src_u &&
-		a.dst_u === b.dst_u &&
-		a.protonum === b.protonum
-	);
-}
-
-export function nf_ct_tuple_copy(to: nf_conntrack_tuple, from: nf_conntrack_tuple): void {
-	to.src_ip = from.src_ip;
-	to.dst_ip = from.dst_ip;
-	to.src_u = from.src_u;
-	to.dst_u = from.dst_u;
-	to.protonum = from.protonum;
-}
-
-/** Length of the bytes that a protocol's tuple is read from. */
-function l4_min_len(protonum: number): number {
-	switch (protonum) {
-		case IPPROTO_TCP:
-		case IPPROTO_UDP:
-		case 132:
-		case 136:
-			return 4;
-		case IPPROTO_ICMP:
-			return 8;
-		default:
-			return 0;
-	}
-}
-
-/** Reads the tuple of the packet whose transport header is `dataoff` bytes from skb.data. Return: false when it is cut short or not to be tracked. */
-export function nf_ct_get_tuple(
-	skb: sk_buff,
-	nhoff: number,
-	dataoff: number,
-	protonum: number,
-	tuple: nf_conntrack_tuple,
-): boolean {
-	const need = dataoff + l4_min_len(protonum);
-	if (need > skb.len - skb.data_len && !pskb_may_pull(skb, need)) return false;
-	const b = skb.head;
-	const n = skb.data + nhoff;
-	const h = skb.data + dataoff;
-	tuple.src_ip = (b[n + 12] << 24) | (b[n + 13] << 16) | (b[n + 14] << 8) | b[n + 15];
-	tuple.dst_ip = (b[n + 16] << 24) | (b[n + 17] << 16) | (b[n + 18] << 8) | b[n + 19];
-	tuple.protonum = protonum;
-	switch (protonum) {
-		case IPPROTO_TCP:
-		case IPPROTO_UDP:
-		case 132:
-		case 136:
-			tuple.src_u = (b[h] << 8) | b[h + 1];
-			tuple.dst_u = (b[h + 2] << 8) | b[h + 3];
-			return true;
-		case IPPROTO_ICMP:
-			return icmp_pkt_to_tuple(b, h, tuple);
-		case IPPROTO_GRE:
-			return gre_pkt_to_tuple(skb, dataoff, tuple);
-		default:
-			tuple.src_u = 0;
-			tuple.dst_u = 0;
-			return true;
-	}
-}
-
-/** The tuple of the answer to `orig`. Return: false when there is none. */
-export function nf_ct_invert_tuple(inverse: nf_conntrack_tuple, orig: nf_conntrack_tuple): boolean {
-	const src_ip = orig.src_ip;
-	const src_u = orig.src_u;
-	inverse.protonum = orig.protonum;
-	inverse.src_ip = orig.dst_ip;
-	inverse.dst_ip = src_ip;
-	if (orig.protonum === IPPROTO_ICMP) return nf_conntrack_invert_icmp_tuple(inverse, orig);
-	inverse.src_u = orig.dst_u;
-	inverse.dst_u = src_u;
-	return true;
-}
-
-/** For traces: `10.0.0.1:1000 -> 10.0.0.2:53`. */
-export function nf_ct_tuple_text(t: nf_conntrack_tuple): string {
-	const src = ip_ntop(t.src_ip >>> 0);
-	const dst = ip_ntop(t.dst_ip >>> 0);
-	if (t.protonum === IPPROTO_ICMP) return `${src} -> ${dst} type ${t.dst_u >> 8} code ${t.dst_u & 255} id ${t.src_u}`;
-	if (t.src_u === 0 && t.dst_u === 0) return `${src} -> ${dst}`;
-	return `${src}:${t.src_u} -> ${dst}:${t.dst_u}`;
 }
 
 // ---- the table -----------------------------------------------------------------------------------------------------------------
@@ -566,8 +471,7 @@ function early_drop(net: net, bucket: number): boolean {
 /** Puts both tuples into the table without asking. For entries that userland makes, and for confirm. */
 function __nf_conntrack_hash_insert(ct: nf_conn): void {
 	const g = ct.net.machine.ct;
-	if (g.count >= g.nf_conntrack_hash.length && g.nf_conntrack_hash.length < g.nf_conntrack_htable_size)
-		nf_ct_hash_grow(g);
+	if (g.count >= g.nf_conntrack_hash.length) nf_ct_hash_grow(g);
 	hash_insert(g, ct.orig, hash_conntrack(g, ct.net, ct.orig, ct.zone));
 	hash_insert(g, ct.reply, hash_conntrack(g, ct.net, ct.reply, ct.zone));
 	g.count++;
@@ -747,39 +651,6 @@ export function nf_ct_kill_acct(ct: nf_conn, ctinfo: number, skb: sk_buff): bool
 	return nf_ct_delete(ct, 0, false);
 }
 
-// ---- events --------------------------------------------------------------------------------------------------------------------
-
-/** Remembers an event (IPCT_*) until the packet is confirmed. */
-export function nf_conntrack_event_cache(event: number, ct: nf_conn): void {
-	const ext = ct.ext;
-	if (ext !== null && ext.ecache >= 0) ext.ecache |= 1 << event;
-}
-
-/** Reports at once. */
-export function nf_conntrack_event_report(events: number, ct: nf_conn, portid: number, report: boolean): void {
-	const notifier = ct.net.machine.ct.event_notifier;
-	if (notifier === null || ct.ext === null || ct.ext.ecache < 0) return;
-	notifier.ct_event(events, ct, portid, report);
-}
-
-/** Reports what was remembered. */
-export function nf_ct_deliver_cached_events(ct: nf_conn): void {
-	const ext = ct.ext!;
-	const events = ext.ecache;
-	if (events <= 0 || (ct.status & (IPS_CONFIRMED | IPS_DYING)) !== IPS_CONFIRMED) return;
-	ext.ecache = 0;
-	const notifier = ct.net.machine.ct.event_notifier;
-	if (notifier !== null) notifier.ct_event(events, ct, 0, false);
-}
-
-/** Gives a new entry what the sysctls ask for. */
-export function nf_ct_new_ext(ct: nf_conn): void {
-	const n = ct.net.ct;
-	if (n.sysctl_acct !== 0) nf_ct_ext_add(ct).acct = new Float64Array(4);
-	if (n.sysctl_tstamp !== 0) nf_ct_ext_add(ct).tstamp_start = 1;
-	if (n.sysctl_events === 1 || (n.sysctl_events === 2 && n.ctnetlink_has_listener)) nf_ct_ext_add(ct).ecache = 0;
-}
-
 // ---- in ------------------------------------------------------------------------------------------------------------------------
 
 /** Makes the entry for the first packet of a flow. Return: its original tuple, null when it can't be, or false when the table is full. */
@@ -944,31 +815,6 @@ export function nf_conntrack_in(skb: sk_buff, state: nf_hook_state): number {
 	}
 }
 
-const CTINFO_NAMES = ['ESTABLISHED', 'RELATED', 'NEW', 'ESTABLISHED', 'RELATED'];
-
-function trace_ct(skb: sk_buff, event: string): void {
-	const ct = skb._nfct!;
-	const now = skb.machine.jiffies;
-	trace_event(skb, 'conntrack', 'nf_conntrack_in', {
-		event,
-		state: CTINFO_NAMES[skb._nfctinfo],
-		dir: CTINFO2DIR(skb._nfctinfo) === IP_CT_DIR_ORIGINAL ? 'original' : 'reply',
-		proto: ct.orig.protonum,
-		proto_state: ct.tcp !== null ? ct.tcp.state : null,
-		orig: nf_ct_tuple_text(ct.orig),
-		reply: nf_ct_tuple_text(ct.reply),
-		status: ct.status,
-		mark: ct.mark,
-		zone: ct.zone,
-		timeout: Math.max(0, Math.floor(((ct.status & IPS_CONFIRMED) !== 0 ? ct.timeout - now : ct.timeout) / HZ)),
-	});
-}
-
-/** Says in the packet's journey why it is INVALID. Call only when it is traced. */
-export function trace_invalid(skb: sk_buff, why: string): void {
-	trace_event(skb, 'conntrack', 'nf_conntrack_in', { event: 'invalid', state: 'INVALID', why });
-}
-
 // ---- confirm -------------------------------------------------------------------------------------------------------------------
 
 /** Puts the packet's new entry into the table, now that the packet leaves. Return: a verdict. Borrows skb. */
@@ -1007,17 +853,17 @@ function nf_ct_resolve_clash(skb: sk_buff, h: nf_conntrack_tuple): number {
 	const loser = skb._nfct!;
 	const winner = h.ct!;
 	const stat = loser.net.ct.stat;
-	stat.clash_resolve++;
+	const nat = loser.net.machine.ct.nat_hook;
+	loser.status |= IPS_DYING;
+	if (nat !== null) nat.remove_nat_bysrc(loser);
 	if (
 		allow_clash(loser.orig.protonum) &&
 		nf_ct_tuple_equal(loser.orig, winner.orig) &&
 		nf_ct_tuple_equal(loser.reply, winner.reply)
 	) {
+		stat.clash_resolve++;
 		nf_ct_acct_update(winner, CTINFO2DIR(skb._nfctinfo), skb.len);
 		skb._nfct = winner;
-		const g = loser.net.machine.ct;
-		loser.status |= IPS_DYING;
-		if (g.nat_hook !== null) g.nat_hook.remove_nat_bysrc(loser);
 		return NF_ACCEPT;
 	}
 	stat.insert_failed++;

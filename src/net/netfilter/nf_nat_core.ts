@@ -83,15 +83,23 @@ export function nf_nat_initialized(ct: nf_conn, manip: number): boolean {
 // ---- entries by source ---------------------------------------------------------------------------------------------------------
 
 const NAT_HTABLE_FIRST = 256;
-const NAT_HTABLE_MAX = 262144;
 
 function hash_by_src(g: nf_conntrack_global, net: net, zone: number, t: nf_conntrack_tuple): number {
 	return jhash_3words(t.src_ip, (t.src_u << 8) ^ t.protonum, (net.inum << 4) ^ zone, g.hash_rnd) & g.nf_nat_htable_mask;
 }
 
+function nat_bysource_link(g: nf_conntrack_global, table: (nf_conn | null)[], ct: nf_conn): void {
+	const at = hash_by_src(g, ct.net, ct.zone, ct.orig);
+	const first = table[at];
+	ct.nat_bysource = first;
+	ct.nat_bysource_prev = null;
+	if (first !== null) first.nat_bysource_prev = ct;
+	table[at] = ct;
+}
+
 function nat_bysource_add(g: nf_conntrack_global, ct: nf_conn): void {
 	let table = g.nf_nat_bysource;
-	if (table === null || (g.nf_nat_count >= table.length && table.length < NAT_HTABLE_MAX)) {
+	if (table === null || g.nf_nat_count >= table.length) {
 		const old = table;
 		const size = old === null ? NAT_HTABLE_FIRST : old.length * 2;
 		table = new Array(size).fill(null) as (nf_conn | null)[];
@@ -100,16 +108,12 @@ function nat_bysource_add(g: nf_conntrack_global, ct: nf_conn): void {
 		for (let i = 0; old !== null && i < old.length; i++) {
 			for (let c = old[i]; c !== null; ) {
 				const next: nf_conn | null = c.nat_bysource;
-				const at = hash_by_src(g, c.net, c.zone, c.orig);
-				c.nat_bysource = table[at];
-				table[at] = c;
+				nat_bysource_link(g, table, c);
 				c = next;
 			}
 		}
 	}
-	const at = hash_by_src(g, ct.net, ct.zone, ct.orig);
-	ct.nat_bysource = table[at];
-	table[at] = ct;
+	nat_bysource_link(g, table, ct);
 	g.nf_nat_count++;
 }
 
@@ -119,22 +123,20 @@ export function nf_nat_cleanup_conntrack(ct: nf_conn): void {
 	const g = ct.net.machine.ct;
 	const table = g.nf_nat_bysource;
 	if (table === null) return;
-	const at = hash_by_src(g, ct.net, ct.zone, ct.orig);
-	let c = table[at];
-	if (c === ct) {
-		table[at] = ct.nat_bysource;
-		ct.nat_bysource = null;
-		g.nf_nat_count--;
-		return;
+	const next = ct.nat_bysource;
+	const prev = ct.nat_bysource_prev;
+	if (prev !== null) {
+		prev.nat_bysource = next;
+	} else {
+		const at = hash_by_src(g, ct.net, ct.zone, ct.orig);
+		// A mapping that was given up before.
+		if (table[at] !== ct) return;
+		table[at] = next;
 	}
-	for (; c !== null; c = c.nat_bysource) {
-		if (c.nat_bysource === ct) {
-			c.nat_bysource = ct.nat_bysource;
-			ct.nat_bysource = null;
-			g.nf_nat_count--;
-			return;
-		}
-	}
+	if (next !== null) next.nat_bysource_prev = prev;
+	ct.nat_bysource = null;
+	ct.nat_bysource_prev = null;
+	g.nf_nat_count--;
 }
 
 // ---- which tuple ---------------------------------------------------------------------------------------------------------------
