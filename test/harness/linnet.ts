@@ -27,6 +27,13 @@ export function dissect(bytes: Uint8Array): string[] {
 	return out;
 }
 
+/*
+ * When src/boot/start_kernel.ts is there, the two functions below become
+ *     export { openLinnet } from './linnet_lab.ts';
+ *     export function linnetMissing(): string | null { return null; }
+ * (an import of the lab cannot be bundled before).
+ */
+
 /** Why linnet cannot run scenarios, or null when it can. */
 export function linnetMissing(): string | null {
 	return 'src/boot is not there yet';
