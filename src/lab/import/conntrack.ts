@@ -42,35 +42,17 @@ export function conntrackArgs(file: string, lineNo: number, line: string): strin
 		throw new ImportError(file, lineNo, `'${line.slice(0, 60)}' lacks src= and dst= of both directions`);
 	const [orig, reply] = tuples;
 	if (!['tcp', 'udp', 'icmp', 'udplite', 'sctp', 'dccp'].includes(proto)) return null;
-	const args = [
-		'conntrack',
-		'-I',
-		'-p',
-		proto,
-		'-s',
-		orig.src,
-		'-d',
-		orig.dst,
-		'-r',
-		reply.src,
-		'-q',
-		reply.dst,
-		'-t',
-		timeout,
-	];
-	if (proto === 'icmp')
+	const args = ['conntrack', '-I', '-p', proto, '-s', orig.src, '-d', orig.dst, '-t', timeout];
+	// A reply that is not the original turned round was translated: the kernel is told so, and makes the reply's tuple itself.
+	if (proto === 'icmp') {
 		args.push('--icmp-type', orig.type ?? '8', '--icmp-code', orig.code ?? '0', '--icmp-id', orig.id ?? '0');
-	else
-		args.push(
-			'--sport',
-			orig.sport ?? '0',
-			'--dport',
-			orig.dport ?? '0',
-			'--reply-port-src',
-			reply.sport ?? '0',
-			'--reply-port-dst',
-			reply.dport ?? '0',
-		);
+		if (reply.dst !== orig.src || reply.id !== orig.id) args.push('-n', `${reply.dst}:${reply.id ?? '0'}`);
+		if (reply.src !== orig.dst) args.push('-g', reply.src);
+	} else {
+		args.push('--sport', orig.sport ?? '0', '--dport', orig.dport ?? '0');
+		if (reply.dst !== orig.src || reply.dport !== orig.sport) args.push('-n', `${reply.dst}:${reply.dport ?? '0'}`);
+		if (reply.src !== orig.dst || reply.sport !== orig.dport) args.push('-g', `${reply.src}:${reply.sport ?? '0'}`);
+	}
 	if (proto === 'tcp') args.push('--state', state ?? 'ESTABLISHED');
 	const status: string[] = [];
 	if (!line.includes('[UNREPLIED]')) status.push('SEEN_REPLY');

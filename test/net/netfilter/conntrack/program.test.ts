@@ -1,6 +1,7 @@
 /* conntrack(8) over real ctnetlink messages. The texts are what conntrack 1.4.7 on Linux 6.18 printed for the same flows and arguments. */
 import { expect, test } from 'vitest';
 import { nsproxy, task_struct } from '../../../../src/kernel/sched.ts';
+import { conntrackArgs } from '../../../../src/lab/import/conntrack.ts';
 import { ctnetlink_init } from '../../../../src/net/netfilter/nf_conntrack_netlink.ts';
 import { nf_nat_ipv4_register_fn } from '../../../../src/net/netfilter/nf_nat_proto.ts';
 import { nfnetlink_init } from '../../../../src/net/netfilter/nfnetlink.ts';
@@ -187,4 +188,21 @@ test('a command line that is wrong is refused as the original refuses it', async
 	expect((await run(r, '-S')).out).toBe(
 		'cpu=0   \tfound=0 invalid=0 insert=0 insert_failed=0 drop=0 early_drop=0 error=0 search_restart=0 clash_resolve=0 chaintoolong=0 \n',
 	);
+});
+
+test("an importer's commands take over every kind of translated flow", async () => {
+	const lines = [
+		'ipv4     2 tcp      6 431999 ESTABLISHED src=10.0.0.2 dst=8.8.8.8 sport=1000 dport=80 src=8.8.8.8 dst=192.0.2.1 sport=80 dport=3000 [ASSURED] mark=0 use=1',
+		'ipv4     2 udp      17 29 src=10.0.0.2 dst=8.8.8.8 sport=1000 dport=53 [UNREPLIED] src=10.9.9.9 dst=10.0.0.2 sport=5353 dport=1000 mark=5 use=1',
+		'ipv4     2 udp      17 29 src=10.0.0.2 dst=8.8.4.4 sport=1000 dport=53 src=10.9.9.9 dst=192.0.2.1 sport=5353 dport=1000 mark=0 use=1',
+		'ipv4     2 icmp     1 29 src=10.0.0.2 dst=8.8.8.8 type=8 code=0 id=7 src=8.8.8.8 dst=192.0.2.1 type=0 code=0 id=9 mark=0 use=1',
+		'ipv4     2 udp      17 29 src=10.0.0.3 dst=8.8.4.4 sport=1000 dport=53 src=8.8.4.4 dst=10.0.0.3 sport=53 dport=1000 mark=0 use=1',
+	];
+	const r = host();
+	for (const [i, line] of lines.entries()) {
+		const args = conntrackArgs('f', i + 1, line)!;
+		expect((await run(r, args.slice(1).join(' '))).err).toBe(`${SAYS}1 flow entries have been created.\n`);
+	}
+	const out = (await run(r, '-L -o extended')).out.trimEnd().split('\n');
+	expect(out.sort()).toEqual(lines.sort());
 });
