@@ -1,4 +1,5 @@
 /* conntrack(8) over real ctnetlink messages. The texts are what conntrack 1.4.7 on Linux 6.18 printed for the same flows and arguments. */
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { nsproxy, task_struct } from '../../../../src/kernel/sched.ts';
 import { conntrackArgs } from '../../../../src/lab/import/conntrack.ts';
@@ -7,6 +8,7 @@ import { nf_nat_ipv4_register_fn } from '../../../../src/net/netfilter/nf_nat_pr
 import { nfnetlink_init } from '../../../../src/net/netfilter/nfnetlink.ts';
 import { netlink_proto_init } from '../../../../src/net/netlink/af_netlink.ts';
 import { sock_init } from '../../../../src/net/socket.ts';
+import { msghdr, sockaddr_nl } from '../../../../src/uapi/linux/socket.ts';
 import { conntrack } from '../../../../src/user/conntrack/conntrack.ts';
 import { Process } from '../../../../src/user/libc.ts';
 import { entries, forward, pass, type Rig, rig, tcp4, udp4 } from './rig.ts';
@@ -206,3 +208,84 @@ test("an importer's commands take over every kind of translated flow", async () 
 	const out = (await run(r, '-L -o extended')).out.trimEnd().split('\n');
 	expect(out.sort()).toEqual(lines.sort());
 });
+
+test('any bytes sent to ctnetlink: an error or an answer, never an exception', () => {
+	const attr = fc.letrec<{ tree: Uint8Array }>((tie) => ({
+		tree: fc.oneof(
+			{ maxDepth: 4 },
+			fc.tuple(fc.integer({ min: 0, max: 28 }), fc.uint8Array({ maxLength: 10 })).map(([t, p]) => nla(t, p)),
+			fc
+				.tuple(fc.integer({ min: 0, max: 28 }), fc.array(tie('tree'), { maxLength: 4 }))
+				.map(([t, list]) => nla(t | 0x8000, concat(list))),
+		),
+	})).tree;
+	fc.assert(
+		fc.property(
+			fc.array(
+				fc.tuple(
+					fc.constantFrom(
+						0x100,
+						0x101,
+						0x102,
+						0x103,
+						0x104,
+						0x105,
+						0x106,
+						0x107,
+						0x108,
+						0x200,
+						0x201,
+						0x202,
+						0x203,
+						0x500,
+					),
+					fc.constantFrom(1, 5, 0x301, 0x405, 0x605, 0xd),
+					fc.constantFrom(0, 2, 10),
+					fc.array(attr, { maxLength: 6 }),
+				),
+				{ maxLength: 8 },
+			),
+			(messages) => {
+				const r = host();
+				some_flows(r);
+				const task = new task_struct(r.machine, 'fuzz', new nsproxy(r.net, 'r'));
+				const proc = new Process(task, ['fuzz'], new Map());
+				const fd = proc.socket(16, 3, 12);
+				expect(fd).toBeGreaterThanOrEqual(0);
+				proc.bind(fd, sockaddr_nl(0, 7));
+				for (const [type, flags, family, attrs] of messages) {
+					const body = concat(attrs);
+					const m = new Uint8Array(20 + body.length);
+					const v = new DataView(m.buffer);
+					v.setUint32(0, m.length, true);
+					v.setUint16(4, type, true);
+					v.setUint16(6, flags, true);
+					m[16] = family;
+					m.set(body, 20);
+					void proc.sendmsg(fd, new msghdr(m, sockaddr_nl(0, 0)), 0);
+				}
+				expect(r.net.ct.count).toBe(entries(r).length);
+				proc.close(fd);
+			},
+		),
+		{ numRuns: 300 },
+	);
+});
+
+function concat(list: Uint8Array[]): Uint8Array {
+	const out = new Uint8Array(list.reduce((n, b) => n + b.length, 0));
+	let at = 0;
+	for (const b of list) {
+		out.set(b, at);
+		at += b.length;
+	}
+	return out;
+}
+
+function nla(type: number, payload: Uint8Array): Uint8Array {
+	const out = new Uint8Array((payload.length + 7) & ~3);
+	new DataView(out.buffer).setUint16(0, payload.length + 4, true);
+	new DataView(out.buffer).setUint16(2, type, true);
+	out.set(payload, 4);
+	return out;
+}
