@@ -12,10 +12,12 @@ import { EDOM, EINVAL, ENODEV, ENOMEM, ENOPROTOOPT } from '../../uapi/asm-generi
 import {
 	type msghdr,
 	SO_ACCEPTCONN,
+	SO_ATTACH_FILTER,
 	SO_BINDTODEVICE,
 	SO_BINDTOIFINDEX,
 	SO_BROADCAST,
 	SO_DEBUG,
+	SO_DETACH_FILTER,
 	SO_DOMAIN,
 	SO_DONTROUTE,
 	SO_ERROR,
@@ -46,7 +48,7 @@ import type { inet_sock } from '../ipv4/af_inet.ts';
 import type { socket } from '../socket.ts';
 import { SKB_DROP_REASON_SOCKET_FILTER, SKB_DROP_REASON_SOCKET_RCVBUFF, SKB_NOT_DROPPED_YET } from './dropreason.ts';
 import type { dst_entry } from './dst.ts';
-import { sk_filter, type sk_filter_prog } from './filter.ts';
+import { sk_attach_filter, sk_detach_filter, sk_filter, type sk_filter_prog } from './filter.ts';
 import type { net } from './net_namespace.ts';
 import {
 	__skb_queue_tail,
@@ -361,6 +363,8 @@ function timeo_to_ns(optval: Uint8Array): number {
 export function sk_setsockopt(sk: sock, optname: number, optval: Uint8Array): number {
 	const g = sk.net.machine.sock;
 	if (optname === SO_BINDTODEVICE) return sk_bind_to_device(sk, optval);
+	if (optname === SO_ATTACH_FILTER) return sk_attach_filter(sk, optval);
+	if (optname === SO_DETACH_FILTER) return sk_detach_filter(sk);
 	if (optval.length < 4) return -EINVAL;
 	const val = get_unaligned_le32(optval, 0) | 0;
 	const on = val !== 0;

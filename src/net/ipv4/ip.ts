@@ -267,7 +267,7 @@ export function ip_dst_mtu_maybe_forward(dst: dst_entry, forwarding: boolean): n
 		mtu = dst.dev.mtu;
 		if (mtu > 576 && rt.rt_uses_gateway && ip_mtu_locked(dst)) mtu = 576;
 	}
-	return mtu > IP_MAX_MTU ? IP_MAX_MTU : mtu;
+	return Math.min(mtu, IP_MAX_MTU);
 }
 
 /** Whether the socket's packets keep to the path MTU rather than the device's. */

@@ -44,7 +44,7 @@ import {
 	ip_sk_use_pmtu,
 } from './ip.ts';
 import { ip_options, ip_options_build, ip_options_echo } from './ip_options.ts';
-import { __ip_select_ident, ip_select_ident, ip_send_skb } from './ip_output.ts';
+import { ip_select_ident, ip_send_skb } from './ip_output.ts';
 import { ip_route_output_flow, type rtable } from './route.ts';
 
 /** What one send says beside the socket's settings (struct ipcm_cookie). */

@@ -7,10 +7,12 @@
  * Not here yet: early demux to a connected socket, list receive (ip_list_rcv), l3mdev, xfrm policy.
  */
 
+import type { Machine } from '../../kernel/machine.ts';
 import { net_ratelimit, printk } from '../../kernel/printk.ts';
 import { trace_event, trace_fn } from '../../kernel/trace.ts';
 import { ip_fast_csum } from '../../lib/checksum.ts';
 import { ICMP_DEST_UNREACH, ICMP_PROT_UNREACH } from '../../uapi/linux/icmp.ts';
+import { ETH_P_IP } from '../../uapi/linux/if_ether.ts';
 import { PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST } from '../../uapi/linux/if_packet.ts';
 import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING, NFPROTO_IPV4 } from '../../uapi/linux/netfilter.ts';
 import { RTN_BROADCAST, RTN_MULTICAST } from '../../uapi/linux/rtnetlink.ts';
@@ -30,7 +32,7 @@ import {
 	IPSTATS_MIB_INUNKNOWNPROTOS,
 	LINUX_MIB_IPREVERSEPATHFILTER,
 } from '../../uapi/linux/snmp.ts';
-import { NET_RX_DROP, NET_RX_SUCCESS, type packet_type } from '../core/dev.ts';
+import { dev_add_pack, NET_RX_DROP, NET_RX_SUCCESS, packet_type } from '../core/dev.ts';
 import {
 	SKB_DROP_REASON_IP_CSUM,
 	SKB_DROP_REASON_IP_INHDR,
@@ -271,7 +273,7 @@ function ip_rcv_core(skb: sk_buff, n: net): sk_buff | null {
 	// RFC 1122 3.2.1.1: version; a header has at least five words.
 	if (b[h] >> 4 !== 4 || (b[h] & 15) < 5) return ip_rcv_inhdr_error(n, skb, SKB_DROP_REASON_IP_INHDR);
 	const segs = skb.shinfo.gso_segs;
-	IP_ADD_STATS(n, IPSTATS_MIB_INNOECTPKTS + (b[h + 1] & 3), segs > 1 ? segs : 1);
+	IP_ADD_STATS(n, IPSTATS_MIB_INNOECTPKTS + (b[h + 1] & 3), Math.max(segs, 1));
 	const hlen = (b[h] & 15) << 2;
 	if (hlen > 20) {
 		if (!pskb_may_pull(skb, hlen)) return ip_rcv_inhdr_error(n, skb, SKB_DROP_REASON_IP_INHDR);
@@ -314,4 +316,9 @@ export function ip_rcv(skb: sk_buff, dev: net_device, _pt: packet_type, _orig_de
 	const s = ip_rcv_core(skb, n);
 	if (s === null) return NET_RX_DROP;
 	return NF_HOOK(NFPROTO_IPV4, NF_INET_PRE_ROUTING, n, null, s, dev, null, ip_rcv_finish);
+}
+
+/** Opens the door of IPv4, when the room is furnished. */
+export function ip_packet_init(machine: Machine): void {
+	dev_add_pack(machine, new packet_type(ETH_P_IP, ip_rcv));
 }

@@ -13,7 +13,6 @@ import { jhash_3words } from '../../lib/jhash.ts';
 import { EHOSTUNREACH, EINVAL, EMSGSIZE, ENOBUFS } from '../../uapi/asm-generic/errno.ts';
 import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED } from '../../uapi/linux/icmp.ts';
 import { ETH_P_IP } from '../../uapi/linux/if_ether.ts';
-import { PACKET_LOOPBACK } from '../../uapi/linux/if_packet.ts';
 import { NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, NFPROTO_IPV4 } from '../../uapi/linux/netfilter.ts';
 import { RTN_BROADCAST, RTN_MULTICAST } from '../../uapi/linux/rtnetlink.ts';
 import {
@@ -30,7 +29,7 @@ import {
 	IPSTATS_MIB_OUTPKTS,
 	IPSTATS_MIB_OUTREQUESTS,
 } from '../../uapi/linux/snmp.ts';
-import { netif_rx, skb_checksum_help } from '../core/dev.ts';
+import { dev_loopback_xmit, skb_checksum_help } from '../core/dev.ts';
 import {
 	SKB_DROP_REASON_IP_OUTNOROUTES,
 	SKB_DROP_REASON_NEIGH_CREATEFAIL,
@@ -48,7 +47,6 @@ import {
 	alloc_skb,
 	CHECKSUM_NONE,
 	CHECKSUM_PARTIAL,
-	CHECKSUM_UNNECESSARY,
 	consume_skb,
 	IPSKB_FORWARDED,
 	IPSKB_FRAG_COMPLETE,
@@ -61,7 +59,6 @@ import {
 	skb_cloned,
 	skb_copy_bits,
 	skb_headlen,
-	skb_pull,
 	skb_push,
 	skb_put,
 	skb_reserve,
@@ -259,7 +256,7 @@ export function __ip_queue_xmit(sk: sock, skb: sk_buff, fl4: flowi4, tos: number
 	}
 	const df = ip_dont_fragment(sk, rt) && !skb.ignore_df;
 	ip_write_header(skb, opt, tos, df ? IP_DF : 0, ip_select_ttl(inet, rt), sk.sk_protocol, fl4.saddr, fl4.daddr);
-	ip_select_ident_segs(n, skb, sk, skb.shinfo.gso_segs > 1 ? skb.shinfo.gso_segs : 1);
+	ip_select_ident_segs(n, skb, sk, Math.max(skb.shinfo.gso_segs, 1));
 	if (opt !== null && opt.optlen > 0) ip_options_build(skb, opt, inet.inet_daddr, rt);
 	skb.priority = sk.sk_priority;
 	skb.mark = sk.sk_mark;
@@ -331,16 +328,6 @@ export function ip_output(n: net, sk: sock | null, skb: sk_buff): number {
 	if ((skb.ipcb.flags & IPSKB_REROUTED) !== 0 || n.nf.hooks[NFPROTO_IPV4][NF_INET_POST_ROUTING] === null)
 		return ip_finish_output(n, sk, skb);
 	return NF_HOOK(NFPROTO_IPV4, NF_INET_POST_ROUTING, n, sk, skb, indev, dev, ip_finish_output);
-}
-
-/** Gives the packet to ourselves, as if it had come in by the device it leaves by. Consumes skb. */
-export function dev_loopback_xmit(_net: net, _sk: sock | null, skb: sk_buff): number {
-	skb.mac_header = skb.data;
-	skb_pull(skb, skb.network_header - skb.data);
-	skb.pkt_type = PACKET_LOOPBACK;
-	if (skb.ip_summed === CHECKSUM_NONE) skb.ip_summed = CHECKSUM_UNNECESSARY;
-	netif_rx(skb);
-	return 0;
 }
 
 function ip_mc_finish_output(n: net, sk: sock | null, skb: sk_buff): number {
@@ -540,7 +527,7 @@ function ip_fragment_slow(
 	// Not even eight bytes fit behind this header: such a link cannot carry it.
 	if (mtu < 8) return ip_fragment_fail(n, skb, -EMSGSIZE);
 	while (left > 0) {
-		let len = left > mtu ? mtu : left;
+		let len = Math.min(left, mtu);
 		// RFC 791 3.2: all fragments but the last carry a multiple of eight bytes.
 		if (len < left) len &= ~7;
 		const f = alloc_skb(n.machine, len + hlen + room, skb);

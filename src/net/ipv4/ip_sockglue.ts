@@ -74,7 +74,7 @@ import {
 import { put_cmsg, put_cmsg_int } from '../core/datagram.ts';
 import { dst_mtu } from '../core/dst.ts';
 import { __skb_queue_purge, type sk_buff } from '../core/skbuff.ts';
-import type { sock } from '../core/sock.ts';
+import { SOCK_RCVTSTAMP, type sock, sock_flag } from '../core/sock.ts';
 import { nf_getsockopt, nf_setsockopt } from '../netfilter/nf_sockopt.ts';
 import { inet_sk } from './af_inet.ts';
 import { ip_dev_find } from './devinet.ts';
@@ -132,6 +132,7 @@ export function inet_iif(skb: sk_buff): number {
 /** Remembers in skb what IP_PKTINFO will say, before the route goes. Borrows skb. */
 export function ipv4_pktinfo_prepare(sk: sock, skb: sk_buff): void {
 	const inet = inet_sk(sk);
+	if (skb.tstamp < 0 && sock_flag(sk, SOCK_RCVTSTAMP)) skb.tstamp = skb.machine.clock.now;
 	if ((inet.cmsg_flags & (IP_CMSG_PKTINFO | IP_CMSG_ORIGDSTADDR)) !== 0) {
 		skb.ipcb.iif = inet_iif(skb);
 		skb.cb = fib_compute_spec_dst(skb);
