@@ -103,6 +103,9 @@ function proto_option(proto: number, name: string): string | undefined {
 	return proto === IPPROTO_ICMP ? ICMP[name] : undefined;
 }
 
+/** What the original has and we have not. */
+const UNSUPPORTED: readonly string[] = ['secmark', 'orig-zone', 'reply-zone', 'nat-range', 'tuple-src', 'tuple-dst'];
+
 const FILTER = [
 	'src',
 	'dst',
@@ -192,6 +195,8 @@ export function parse_command_line(argv: readonly string[]): Options {
 			}
 			if (key === 'family' && v !== 'ipv4' && v !== 'ipv6' && v !== 'unspec')
 				throw new ParameterProblem(`\`${v}' unsupported protocol`);
+			if (key.startsWith('label')) throw new ParameterProblem(`unknown label '${v}'`);
+			if (UNSUPPORTED.includes(key)) throw new ParameterProblem(`option \`--${key}' is not supported here`, false);
 			o.opt.set(key, v);
 			continue;
 		}

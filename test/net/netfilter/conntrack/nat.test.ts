@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { csum_fold, csum_partial, csum_tcpudp_nofold } from '../../../../src/lib/checksum.ts';
-import type { sk_buff } from '../../../../src/net/core/skbuff.ts';
+import { CHECKSUM_PARTIAL, consume_skb, type sk_buff } from '../../../../src/net/core/skbuff.ts';
 import { ip_ntop, ip_pton } from '../../../../src/net/ipv4/ip.ts';
-import type { nf_hook_ops, nf_hook_state } from '../../../../src/net/netfilter/core.ts';
+import { nf_hook, type nf_hook_ops, type nf_hook_state } from '../../../../src/net/netfilter/core.ts';
 import { nf_ct_tuple_text } from '../../../../src/net/netfilter/nf_conntrack_core.ts';
 import { HOOK2MANIP, nf_nat_range2, nf_nat_setup_info } from '../../../../src/net/netfilter/nf_nat_core.ts';
 import { nf_nat_ipv4_register_fn } from '../../../../src/net/netfilter/nf_nat_proto.ts';
-import { entries, forward, icmp4, ip4, type Rig, rig, tcp4, udp4 } from './rig.ts';
+import { entries, forward, icmp4, ip4, type Rig, rig, skb_of, tcp4, udp4 } from './rig.ts';
 
 interface Rule {
 	hook: number;
@@ -206,6 +206,33 @@ test('a UDP packet without a checksum gets none', () => {
 	const out = forward(r, p).bytes!;
 	expect([out[26], out[27]]).toEqual([0, 0]);
 	expect(ports(out)).toBe('192.0.2.1:5000 > 8.8.8.8:53');
+});
+
+test('a checksum that is left to the device stays right: only the pseudo header is corrected', () => {
+	const r = nat([snat('192.0.2.1')]);
+	forward(r, udp4('10.0.0.1', '8.8.8.8', 5000, 53));
+	for (const at of [6, 16]) {
+		const whole =
+			at === 6
+				? udp4('10.0.0.2', '8.8.8.8', 5000, 53, 7)
+				: tcp4('10.0.0.2', '8.8.8.8', 5000, 80, { flags: 'S', seq: 1, len: 5 });
+		const v = new DataView(whole.buffer);
+		const pseudo = csum_tcpudp_nofold(v.getUint32(12), v.getUint32(16), whole.length - 20, whole[9], 0);
+		v.setUint16(20 + at, ~csum_fold(pseudo) & 0xffff);
+		const skb = skb_of(r, whole);
+		skb.ip_summed = CHECKSUM_PARTIAL;
+		skb.csum_start = skb.data + 20;
+		skb.csum_offset = at;
+		for (const hook of [0, 4]) expect(nf_hook(2, hook, r.net, null, skb, null, null, () => 0)).toBe(1);
+		// What a device does: sum from csum_start on, into the field.
+		const out = skb.head.slice(skb.data, skb.tail);
+		const sum = csum_fold(csum_partial(out, 20, out.length - 20, 0));
+		new DataView(out.buffer).setUint16(20 + at, sum);
+		expect(ports(out)).toMatch(/^192\.0\.2\.1:\d+ > 8\.8\.8\.8:/);
+		expect(sums_good(out)).toBe(true);
+		consume_skb(skb);
+	}
+	expect(r.machine.skb_pool.live).toBe(0);
 });
 
 const packet = fc.record({

@@ -173,6 +173,8 @@ test('a command line that is wrong is refused as the original refuses it', async
 		['-L -t 5', "Illegal option `--timeout' with this command", true],
 		['-F -s 1.2.3.4', "Illegal option `--src' with this command", true],
 		['-L -p', "option `-p' requires an argument", true],
+		['-L -c 5', "option `--secmark' is not supported here", false],
+		['-L -l foo', "unknown label 'foo'", true],
 		['--bogus', "unknown option `--bogus'", true],
 		['-I -s 1.2.3.4 -d 5.6.7.8 -p tcp -t 10', "You need to supply the `--state' option for this command", true],
 	] as const) {
