@@ -73,6 +73,7 @@ import {
 } from './dropreason.ts';
 import type { packet_offload } from './gso.ts';
 import { linkwatch_forget_dev, linkwatch_global, linkwatch_init_dev, netif_oper_up } from './link_watch.ts';
+import type { neighbour } from './neighbour.ts';
 import { type net, register_pernet_subsys } from './net_namespace.ts';
 import {
 	NETIF_F_LRO,
@@ -237,6 +238,9 @@ export class net_core {
 	irq = 23;
 	/** Tells rtnetlink's listeners of a link: rtmsg_ifinfo, put here by rtnetlink_init; null before. */
 	rtmsg_ifinfo: ((type: number, dev: net_device, change: number) => void) | null = null;
+
+	/** Tells rtnetlink's listeners of a neighbour: put here by neigh_netlink_init; null before. */
+	neigh_notify: ((n: neighbour, type: number, flags: number, pid: number) => void) | null = null;
 
 	// net.core.*
 	sysctl_netdev_max_backlog = 1000;

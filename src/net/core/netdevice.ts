@@ -2,10 +2,11 @@
  * net/core/netdevice.ts: struct net_device and what drivers implement.   Linux: linux/netdevice.h
  */
 
+import type { netlink_ext_ack } from '../../lib/nlattr.ts';
 import type { ethtool_ops } from '../ethtool/ethtool.ts';
 import type { in_device } from '../ipv4/devinet.ts';
 import type { Qdisc } from '../sched/sch_generic.ts';
-import type { ext_ack, napi_struct, packet_type } from './dev.ts';
+import type { napi_struct, packet_type } from './dev.ts';
 import type { neigh_parms } from './neighbour.ts';
 import type { net } from './net_namespace.ts';
 import type { sk_buff } from './skbuff.ts';
@@ -97,7 +98,7 @@ export class net_device_ops {
 	ndo_fix_features: ((dev: net_device, features: number) => number) | null = null;
 	ndo_get_iflink: ((dev: net_device) => number) | null = null;
 	/** Makes `slave` a port of `dev` (bridge, bond), or lets it go. */
-	ndo_add_slave: ((dev: net_device, slave: net_device, extack: ext_ack | null) => number) | null = null;
+	ndo_add_slave: ((dev: net_device, slave: net_device, extack: netlink_ext_ack | null) => number) | null = null;
 	ndo_del_slave: ((dev: net_device, slave: net_device) => number) | null = null;
 }
 
