@@ -567,7 +567,6 @@ async function ipaddr_modify(g: ip_globals, cmd: number, flags: number, a: args)
 	const req = new request(cmd, flags, 8);
 	let family = g.preferred_family;
 	let dev: string | null = null;
-	let label: string | null = null;
 	let local: inet_prefix | null = null;
 	let peer: inet_prefix | null = null;
 	let brd: inet_prefix | '+' | '-' | null = null;
@@ -610,8 +609,7 @@ async function ipaddr_modify(g: ip_globals, cmd: number, flags: number, a: args)
 		} else if (a.is('dev')) {
 			dev = a.next();
 		} else if (a.is('label')) {
-			label = a.next();
-			nla_put_string(req, IFA_LABEL, label);
+			nla_put_string(req, IFA_LABEL, a.next());
 		} else if (a.is('metric', 'priority', 'preference')) {
 			const w = a.next();
 			const m = get_u32(w);
@@ -650,10 +648,6 @@ async function ipaddr_modify(g: ip_globals, cmd: number, flags: number, a: args)
 	else nla_put_u32(req, IFA_FLAGS, ifa_flags);
 	if (dev === null) {
 		g.err('Not enough information: "dev" argument is required.\n');
-		return -1;
-	}
-	if (label !== null && !label.startsWith(dev)) {
-		g.err(`"dev" (${dev}) must match "label" (${label}).\n`);
 		return -1;
 	}
 	let prefixlen = 0;

@@ -44,6 +44,7 @@ import {
 	IFLA_LINKINFO,
 	IFLA_LINKMODE,
 	IFLA_MASTER,
+	IFLA_MAX,
 	IFLA_MTU,
 	IFLA_NET_NS_FD,
 	IFLA_NET_NS_PID,
@@ -54,12 +55,12 @@ import {
 	IFLA_TXQLEN,
 } from '../../uapi/linux/if_link.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../uapi/linux/netlink.ts';
-import { RTM_DELLINK, RTM_NEWLINK } from '../../uapi/linux/rtnetlink.ts';
+import { RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from '../../uapi/linux/rtnetlink.ts';
 import { AF_INET6 } from '../../uapi/linux/socket.ts';
 import { LINK_USAGE } from './help.ts';
 import { ipaddr_list } from './ipaddress.ts';
 import { get_netnsid_from_name, NETNS_RUN_DIR } from './ipnetns_map.ts';
-import { request, rtnl_talk } from './libnetlink.ts';
+import { msg_attrs, request, rtnl_talk } from './libnetlink.ts';
 import {
 	type args,
 	check_altifname,
@@ -96,6 +97,17 @@ interface link_words {
 	index: number;
 	flags: number;
 	change: number;
+	/** How long the hardware addresses are that were said. */
+	lladdr_lens: number[];
+}
+
+/** Length of a link's hardware address; -1: not known. */
+async function ll_addr_len(g: ip_globals, index: number): Promise<number> {
+	const req = new request(RTM_GETLINK, 0, 16);
+	req.u32(4, index);
+	const r = await rtnl_talk(g, req, true, true);
+	if (r.answer === null) return -1;
+	return msg_attrs(r.answer, 16, IFLA_MAX)[IFLA_ADDRESS]?.len ?? -1;
 }
 
 /** A descriptor or the pid of a namespace named by a word. */
@@ -144,7 +156,17 @@ function put_num(
 
 /** Reads the words of a link up to `type KIND`, which leaves the rest to the kind. */
 async function iplink_parse(g: ip_globals, req: request, a: args): Promise<link_words> {
-	const w: link_words = { name: null, dev: null, link: null, type: null, group: -1, index: 0, flags: 0, change: 0 };
+	const w: link_words = {
+		name: null,
+		dev: null,
+		link: null,
+		type: null,
+		group: -1,
+		index: 0,
+		flags: 0,
+		change: 0,
+		lladdr_lens: [],
+	};
 	const seen: Set<string> = new Set();
 	const flag = (bit: number, on: boolean): void => {
 		w.change |= bit;
@@ -170,10 +192,12 @@ async function iplink_parse(g: ip_globals, req: request, a: args): Promise<link_
 		} else if (a.matches('address')) {
 			const b = ll_addr_a2n(g, a.next());
 			if (b === null) exit(1);
+			w.lladdr_lens.push(b.length);
 			nla_put(req, IFLA_ADDRESS, b);
 		} else if (a.matches('broadcast') || a.is('brd')) {
 			const b = ll_addr_a2n(g, a.next());
 			if (b === null) exit(1);
+			w.lladdr_lens.push(b.length);
 			nla_put(req, IFLA_BROADCAST, b);
 		} else if (a.matches('txqueuelen') || a.is('qlen') || a.matches('txqlen')) {
 			put_num(g, req, a, seen, 'txqueuelen', IFLA_TXQLEN);
@@ -281,7 +305,7 @@ async function iplink_parse(g: ip_globals, req: request, a: args): Promise<link_
 }
 
 function veth_usage(g: ip_globals): number {
-	g.err("Usage: ip link <options> type veth [peer <options>]\n\nTo get <options> type 'ip link add help'\n");
+	g.out.fp("Usage: ip link <options> type veth [peer <options>]\nTo get <options> type 'ip link add help'\n");
 	return -1;
 }
 
@@ -351,6 +375,12 @@ async function iplink_modify(g: ip_globals, cmd: number, flags: number, a: args)
 		const idx = await g.ll.name_to_index(w.dev);
 		if (idx === 0) return nodev(g, w.dev);
 		req.u32(4, idx);
+		for (const len of w.lladdr_lens) {
+			const want = await ll_addr_len(g, idx);
+			if (want < 0 || want === len) continue;
+			g.err(`Invalid address length ${len} - must be ${want} bytes\n`);
+			return -1;
+		}
 		if (name === w.dev) name = null;
 	} else {
 		name ??= w.dev;
@@ -367,7 +397,7 @@ async function iplink_modify(g: ip_globals, cmd: number, flags: number, a: args)
 		if (err < 0) return err;
 	} else if ((flags & NLM_F_CREATE) !== 0) {
 		g.err('Not enough information: "type" argument is required\n');
-		exit(-1);
+		return -1;
 	}
 	const r = await rtnl_talk(g, req, false);
 	g.ll.clear();

@@ -333,7 +333,7 @@ async function iproute_modify(g: ip_globals, cmd: number, flags: number, a: args
 		} else if (a.is('scope')) {
 			const w = a.next();
 			const v = g.names.rtscope_a2n(w);
-			if (v === null) invarg(g, '"scope" value is invalid\n', w);
+			if (v === null) invarg(g, 'invalid "scope" value\n', w);
 			scope = v;
 			scope_ok = true;
 		} else if (a.is('rtt')) {
@@ -592,7 +592,7 @@ async function iproute_list_flush(g: ip_globals, a: args, act: action): Promise<
 	const f = new route_filter();
 	f.tb = RT_TABLE_MAIN;
 	if (act === 'flush' && !a.more) {
-		g.err('"ip route flush" requires arguments\n');
+		g.err('"ip route flush" requires arguments.\n');
 		return -1;
 	}
 	const saved = g.preferred_family;
@@ -673,7 +673,6 @@ async function iproute_flush(g: ip_globals, family: number, f: route_filter): Pr
 			const t = await rtnl_talk(g, req, false, true);
 			if (t.ret === 0) flushed++;
 			if (g.show_stats > 1) {
-				g.out.fp('Deleted ');
 				print_route(g, n, f);
 			}
 		}

@@ -271,10 +271,7 @@ function print_metrics(g: ip_globals, metrics: nlattr): void {
 		const locked = (lock & (1 << i)) !== 0;
 		const name = RTAX_NAMES[i];
 		out.fp(`${name} `);
-		if (locked) {
-			if (out.json) out.js(`${name}_lock`, true);
-			else out.fp('lock ');
-		}
+		if (locked) out.fp('lock ');
 		if (i === RTAX_CC_ALGO) {
 			out.any('congestion', nla_get_string(a), `${nla_get_string(a)} `);
 			continue;
@@ -315,13 +312,11 @@ function sixg(v: number): string {
 function print_features(g: ip_globals, features: number): void {
 	const { out } = g;
 	let left = features;
-	out.open_json_array('features', null);
 	if ((left & 1) !== 0) {
-		out.any(null, 'ecn', 'ecn ');
+		out.null('ecn', 'ecn ');
 		left &= ~1;
 	}
-	if (left !== 0) out.any(null, left, `0x${(left >>> 0).toString(16)} `);
-	out.close_json_array(null);
+	if (left !== 0) out.any('features', left, `0x${(left >>> 0).toString(16)} `);
 }
 
 function print_gateway(g: ip_globals, r: rtmsg, a: nlattr): void {
@@ -345,11 +340,13 @@ function print_flow(g: ip_globals, a: nlattr): void {
 	const v = nla_get_u32(a);
 	const from = v >>> 16;
 	const to = g.names.rtrealm_n2a(v & 0xffff);
+	g.out.open_json_object('flow');
 	if (from !== 0) {
 		const name = g.names.rtrealm_n2a(from);
-		g.out.js('flow_from', name);
-		g.out.any('flow_to', to, `realms ${name}/${to} `);
-	} else g.out.any('flow_to', to, `realm ${to} `);
+		g.out.any('from', name, `realms ${name}/`);
+		g.out.any('to', to, `${to} `);
+	} else g.out.any('to', to, `realm ${to} `);
+	g.out.close_json_object();
 }
 
 function print_multipath(g: ip_globals, r: rtmsg, mp: nlattr): void {

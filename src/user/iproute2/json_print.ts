@@ -160,10 +160,10 @@ export class Printer {
 		if (this.json) this.field(key, v);
 	}
 
-	/** PRINT_ANY with a colour around the text. */
+	/** PRINT_ANY with a colour around the text and what follows it. */
 	colored(color: number, key: string | null, v: JsonValue, before: string, text: string, after: string): void {
 		if (this.json) this.field(key, v);
-		else this.text += before + this.paint(color, text) + after;
+		else this.text += before + this.paint(color, text + after);
 	}
 
 	/** `true` in JSON; the text for people. */

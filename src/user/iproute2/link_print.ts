@@ -238,9 +238,6 @@ export function link_filtered(n: nlmsghdr, tb: nlattr_table, f: link_filter): bo
 	if (f.ifindex !== 0 && ifi_index(n) !== f.ifindex) return false;
 	if (f.up && (ifi_flags(n) & IFF_UP) === 0) return false;
 	if (tb[IFLA_IFNAME] === null) return false;
-	if (f.label !== null && (f.family === 0 || f.family === AF_PACKET)) {
-		if (!fnmatch(f.label, nla_get_string(tb[IFLA_IFNAME]))) return false;
-	}
 	if (f.group !== -1 && tb[IFLA_GROUP] !== null && f.group !== (nla_get_u32(tb[IFLA_GROUP]) | 0)) return false;
 	if (f.master > 0 && (tb[IFLA_MASTER] === null || nla_get_u32(tb[IFLA_MASTER]) !== f.master)) return false;
 	if (f.nomaster && tb[IFLA_MASTER] !== null) return false;
@@ -301,7 +298,7 @@ function print_linktype(g: ip_globals, linkinfo: nlattr): void {
 	out.close_json_object();
 }
 
-function print_details(g: ip_globals, tb: nlattr_table): void {
+function print_details(g: ip_globals, tb: nlattr_table, do_link: boolean): void {
 	const { out } = g;
 	const num = (t: number, key: string, before: string, after = ' '): void => {
 		const a = tb[t];
@@ -316,7 +313,7 @@ function print_details(g: ip_globals, tb: nlattr_table): void {
 	num(IFLA_MIN_MTU, 'min_mtu', 'minmtu ');
 	num(IFLA_MAX_MTU, 'max_mtu', 'maxmtu ');
 	if (tb[IFLA_LINKINFO] !== null) print_linktype(g, tb[IFLA_LINKINFO]);
-	if (tb[IFLA_AF_SPEC] !== null) print_af_spec(g, tb[IFLA_AF_SPEC]);
+	if (do_link && tb[IFLA_AF_SPEC] !== null) print_af_spec(g, tb[IFLA_AF_SPEC]);
 	num(IFLA_NUM_TX_QUEUES, 'num_tx_queues', 'numtxqueues ');
 	num(IFLA_NUM_RX_QUEUES, 'num_rx_queues', 'numrxqueues ');
 	num(IFLA_GSO_MAX_SIZE, 'gso_max_size', 'gso_max_size ');
@@ -535,6 +532,10 @@ export function print_linkinfo(g: ip_globals, n: nlmsghdr, f: link_filter): numb
 	if (n.nlmsg_type !== RTM_NEWLINK && n.nlmsg_type !== RTM_DELLINK) return 0;
 	const tb = msg_attrs(n, 16, IFLA_MAX);
 	if (!link_filtered(n, tb, f)) return -1;
+	// A label hides the link, not its addresses.
+	if (f.label !== null && (f.family === 0 || f.family === AF_PACKET)) {
+		if (!fnmatch(f.label, nla_get_string(tb[IFLA_IFNAME]!))) return 0;
+	}
 	if (g.brief) {
 		print_brief(g, n, tb, f);
 		return 0;
@@ -593,7 +594,7 @@ export function print_linkinfo(g: ip_globals, n: nlmsghdr, f: link_filter): numb
 	}
 	if (tb[IFLA_PROTO_DOWN] !== null && nla_get_u8(tb[IFLA_PROTO_DOWN]) !== 0)
 		out.any('proto_down', true, ' protodown on ');
-	if (g.show_details > 0) print_details(g, tb);
+	if (g.show_details > 0) print_details(g, tb, f.do_link);
 	if ((f.do_link || g.show_details > 0) && tb[IFLA_IFALIAS] !== null) {
 		const alias = nla_get_string(tb[IFLA_IFALIAS]);
 		out.fp(g.nl);
