@@ -7,6 +7,7 @@
  */
 
 import { ip_fast_csum } from '../../lib/checksum.ts';
+import type { Random } from '../../lib/random.ts';
 import { RTAX_HOPLIMIT, RTAX_LOCK, RTAX_MTU } from '../../uapi/linux/rtnetlink.ts';
 import {
 	IP_PMTUDISC_DO,
@@ -201,11 +202,18 @@ export function ip_decrease_ttl(skb: sk_buff): number {
 	return --b[h + 8];
 }
 
-/** Counters of IP ids by receiver and protocol, and when each was last used. */
+/** Counters of IP ids by receiver and protocol, and when each was last used. They start anywhere. */
 export class ip_idents {
-	ids = new Uint16Array(2048);
-	stamps = new Float64Array(2048);
+	ids: Uint16Array = new Uint16Array(IP_IDENTS);
+	stamps: Float64Array = new Float64Array(IP_IDENTS);
+
+	constructor(random: Random) {
+		for (let i = 0; i < IP_IDENTS; i++) this.ids[i] = random.u32();
+	}
 }
+
+/** How many there are. */
+export const IP_IDENTS = 512;
 
 // ---- addresses -------------------------------------------------------------------------------------------------------------------
 

@@ -71,6 +71,7 @@ import { inet_sk } from './af_inet.ts';
 import { icmp_send } from './icmp.ts';
 import {
 	IP_DF,
+	IP_IDENTS,
 	IP_MF,
 	IP_OFFSET,
 	ip_dont_fragment,
@@ -85,6 +86,7 @@ import {
 	ip_hdr_set_tot_len,
 	ip_hdr_ttl,
 	ip_hdrlen,
+	ip_idents,
 	ip_select_ttl,
 	ip_send_check,
 	ip_skb_dst_mtu,
@@ -108,8 +110,8 @@ import {
  */
 export function __ip_select_ident(n: net, skb: sk_buff, segs: number): void {
 	const hash = jhash_3words(ip_hdr_daddr(skb), ip_hdr_saddr(skb), ip_hdr_protocol(skb), n.ipv4.ip_id_key);
-	const t = n.ipv4.ip_idents;
-	const slot = hash & 2047;
+	const t = (n.ipv4.ip_idents ??= new ip_idents(n.machine.random));
+	const slot = hash & (IP_IDENTS - 1);
 	const now = n.machine.jiffies;
 	const idle = now - t.stamps[slot];
 	let id = t.ids[slot];

@@ -12,7 +12,7 @@ import type { in_ifaddr, inetaddr_notifier, ipv4_devconf } from './devinet.ts';
 import type { fib_info, fib_table } from './fib_lookup.ts';
 import type { fqdir } from './inet_fragment.ts';
 import type { inet_peer_base } from './inetpeer.ts';
-import { ip_idents } from './ip.ts';
+import type { ip_idents } from './ip.ts';
 import type { ping_table } from './ping.ts';
 import type { raw_hashinfo } from './raw.ts';
 import type { route_scratch } from './route.ts';
@@ -123,7 +123,8 @@ export class netns_ipv4 {
 	sysctl_udp_wmem_min = 4096;
 	/** jiffies; secret of IP ids (ip_select_ident). */
 	ip_id_key = 0;
-	ip_idents: ip_idents = new ip_idents();
+	/** Made with the first packet that needs an id. */
+	ip_idents: ip_idents | null = null;
 
 	// ---- fragments: what net/ipv4/ip_fragment shows; it keeps its queues in its own objects.
 	sysctl_ipfrag_high_thresh = 4 * 1024 * 1024;
