@@ -20,6 +20,7 @@ import { register_pernet_subsys } from '../core/net_namespace.ts';
 import type { net_device } from '../core/netdevice.ts';
 import { kfree_skb_reason, type sk_buff } from '../core/skbuff.ts';
 import type { sock } from '../core/sock.ts';
+import type { nf_logfn } from './nf_log.ts';
 import { nf_sockopt_global } from './nf_sockopt.ts';
 
 export type okfn_t = (net: net, sk: sock | null, skb: sk_buff) => number;
@@ -66,7 +67,6 @@ export interface nf_queue_entry {
 export class netns_nf {
 	hooks: (nf_hook_ops[] | null)[][] = [];
 	queue_handler: nf_queue_handler | null = null;
-	log_all_netns = 0;
 }
 
 export class nf_global {
@@ -74,6 +74,10 @@ export class nf_global {
 	states: nf_hook_state[] = [];
 	state_depth = 0;
 	sockopts: nf_sockopt_global = new nf_sockopt_global();
+	/** net.netfilter.nf_log_all_netns: namespaces other than the first may log. */
+	log_all_netns = 0;
+	/** NFLOG's listener (nfnetlink_log); null when there is none. */
+	ulog: nf_logfn | null = null;
 }
 
 const NF_MAX_HOOKS = 8;

@@ -332,11 +332,7 @@ export function xt_check_match(par: xt_mtchk_param, size: number): number {
 		return -EINVAL;
 	}
 	if (m.table !== '' && m.table !== par.table) {
-		printk(
-			machine,
-			6,
-			`x_tables: ${prefix}_tables: ${m.name} match: only valid in ${m.table} table, not ${par.table}`,
-		);
+		printk(machine, 6, `x_tables: ${prefix}_tables: ${m.name} match: only valid in ${m.table} table, not ${par.table}`);
 		return -EINVAL;
 	}
 	if (m.hooks !== 0 && (par.hook_mask & ~m.hooks) !== 0) {

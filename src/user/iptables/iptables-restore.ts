@@ -1,0 +1,373 @@
+/*
+ * user/iptables/iptables-restore.ts: iptables-restore(8): loads what iptables-save printed.     Original: iptables 1.8.9 (legacy)
+ * The header of iptables-nft's files and their tables read just the same.
+ */
+import { XT_EXTENSION_MAXNAMELEN } from '../../uapi/linux/netfilter/x_tables.ts';
+import type { Process } from '../libc.ts';
+import { do_command, do_parse, open_table } from './command.ts';
+import { run_program } from './iptables.ts';
+import {
+	iptc_commit,
+	iptc_create_chain,
+	iptc_delete_chain,
+	iptc_find_chain,
+	iptc_flush_entries,
+	type iptc_handle,
+	iptc_is_chain,
+	iptc_set_policy,
+	iptc_strerror,
+} from './libiptc.ts';
+import { keep_unknown } from './unknown.ts';
+import { OTHER_PROBLEM, PACKAGE_VERSION, PARAMETER_PROBLEM, program_exit, type xtables_globals } from './xtables.ts';
+
+export interface restore_options {
+	counters: boolean;
+	noflush: boolean;
+	test: boolean;
+	verbose: boolean;
+	/** Only this table; null for all. */
+	table: string | null;
+	/** `keep`: what the extensions don't know is loaded as linnet_unknown, and told in the report. */
+	unknown?: 'keep';
+}
+
+/** Something of a file that is not understood, kept as it is. */
+export interface unknown_report {
+	/** From 1. */
+	line: number;
+	text: string;
+	why: string;
+}
+
+/** Where each rule of the loaded tables came from: `lines[table][chain][rulenum - 1]` is a line of the file. */
+export interface restore_report {
+	unknown: unknown_report[];
+	lines: Record<string, Record<string, number[]>>;
+}
+
+/** Splits a rule as the shell would: quotes and backslashes. */
+export function split_words(line: string): string[] {
+	const words: string[] = [];
+	let word = '';
+	let open = false;
+	let quote = '';
+	for (let i = 0; i < line.length; i++) {
+		const c = line[i];
+		if (quote !== '') {
+			if (c === '\\' && i + 1 < line.length) word += line[++i];
+			else if (c === quote) quote = '';
+			else word += c;
+			continue;
+		}
+		if (c === '"' || c === "'") {
+			quote = c;
+			open = true;
+		} else if (c === ' ' || c === '\t' || c === '\n') {
+			if (open) words.push(word);
+			word = '';
+			open = false;
+		} else {
+			word += c;
+			open = true;
+		}
+	}
+	if (open) words.push(word);
+	return words;
+}
+
+function counters_of(s: string): { pcnt: number; bcnt: number } | null {
+	const m = /^\[(\d+):(\d+)\]$/.exec(s);
+	return m === null ? null : { pcnt: Number(m[1]), bcnt: Number(m[2]) };
+}
+
+/** Loads a file's text. Return: exit status; what was kept is added to `report`. */
+export function restore_text(
+	x: xtables_globals,
+	text: string,
+	o: restore_options,
+	report: restore_report | null = null,
+): number {
+	const prog = x.program_name;
+	let h: iptc_handle | null = null;
+	let table = '';
+	let skip = false;
+	const lines = text.split('\n');
+	const last = lines.length > 0 && lines[lines.length - 1] === '' ? lines.length - 1 : lines.length;
+	for (let n = 0; n < last; n++) {
+		const raw = lines[n];
+		x.line = n + 1;
+		const complete = n < lines.length - 1;
+		if (raw === '' && complete) continue;
+		if (raw[0] === '#') {
+			if (o.verbose) x.print(raw + (complete ? '\n' : ''));
+			continue;
+		}
+		let ok = false;
+		let why = '';
+		if (raw === 'COMMIT' && complete && h !== null) {
+			if (o.test) {
+				ok = true;
+				if (o.verbose) x.print('# Not calling commit, testing\n');
+			} else {
+				if (o.verbose) x.print('# Calling commit\n');
+				const err = skip ? 0 : iptc_commit(h);
+				ok = err >= 0;
+				if (!ok) why = iptc_strerror('commit', -err);
+			}
+			h = null;
+			skip = false;
+		} else if (raw[0] === '*' && h === null) {
+			const name = raw
+				.slice(1)
+				.split(/[ \t]/)
+				.filter((w) => w !== '')[0];
+			if (name === undefined) x.error(PARAMETER_PROBLEM, `${prog}: line ${x.line} table name invalid\n`);
+			table = name;
+			skip = o.table !== null && o.table !== name;
+			h = skip ? ({ chains: [] } as unknown as iptc_handle) : open_restore(x, name);
+			if (!skip && !o.noflush) {
+				if (o.verbose) x.print(`Cleaning all chains of table \`${name}'\n`);
+				for (const c of h.chains) iptc_flush_entries(h, c.name);
+				if (o.verbose) x.print(`Deleting all chains of table \`${name}'\n`);
+				for (const c of h.chains.filter((c) => c.hook < 0)) iptc_delete_chain(h, c.name);
+			}
+			ok = true;
+		} else if (raw[0] === ':' && h !== null) {
+			ok = true;
+			if (!skip) restore_chain(x, raw, h, o);
+		} else if (h !== null) {
+			if (skip) ok = true;
+			else {
+				const err = restore_rule(x, raw, h, table, o, report);
+				ok = err === '';
+				why = err;
+			}
+		}
+		if (!ok) {
+			x.eprint(`${prog}: line ${x.line} failed${why !== '' && why !== '?' ? `: ${why}.` : ''}\n`);
+			return 1;
+		}
+	}
+	if (h !== null) {
+		x.eprint(`${prog}: COMMIT expected at line ${x.line + 1}\n`);
+		return 1;
+	}
+	return 0;
+}
+
+function open_restore(x: xtables_globals, name: string): iptc_handle {
+	return open_table(x, name);
+}
+
+function restore_chain(x: xtables_globals, raw: string, h: iptc_handle, o: restore_options): void {
+	const prog = x.program_name;
+	const words = raw
+		.slice(1)
+		.split(/[ \t]/)
+		.filter((w) => w !== '');
+	const name = words[0];
+	if (name === undefined) x.error(PARAMETER_PROBLEM, `${prog}: line ${x.line} chain name invalid\n`);
+	if (name.length >= XT_EXTENSION_MAXNAMELEN)
+		x.error(PARAMETER_PROBLEM, `Invalid chain name \`${name}' (${XT_EXTENSION_MAXNAMELEN - 1} chars max)`);
+	const there = iptc_find_chain(h, name);
+	const builtin = there !== null && there.hook >= 0;
+	if (!builtin) {
+		if (o.noflush && iptc_is_chain(h, name)) iptc_flush_entries(h, name);
+		else {
+			const err = iptc_create_chain(h, name);
+			if (err < 0)
+				x.error(PARAMETER_PROBLEM, `error creating chain '${name}':${iptc_strerror('create_chain', -err)}\n`);
+		}
+	}
+	const policy = words[1];
+	if (policy === undefined) x.error(PARAMETER_PROBLEM, `${prog}: line ${x.line} policy invalid\n`);
+	if (policy === '-') return;
+	let counters: { pcnt: number; bcnt: number } | null = null;
+	if (o.counters) {
+		counters = words[2] !== undefined ? counters_of(words[2]) : null;
+		if (counters === null) x.error(PARAMETER_PROBLEM, `invalid policy counters for chain '${name}'\n`);
+	}
+	const err = iptc_set_policy(h, name, policy, counters ?? { pcnt: 0, bcnt: 0 });
+	if (err < 0)
+		x.error(
+			OTHER_PROBLEM,
+			`Can't set policy \`${policy}' on \`${name}' line ${x.line}: ${iptc_strerror('set_policy', -err)}\n`,
+		);
+}
+
+/** Return: '' when it went well, else the failure's words. */
+function restore_rule(
+	x: xtables_globals,
+	raw: string,
+	h: iptc_handle,
+	table: string,
+	o: restore_options,
+	report: restore_report | null,
+): string {
+	let rest = raw;
+	let counters: { pcnt: number; bcnt: number } | null = null;
+	if (rest[0] === '[') {
+		const close = rest.indexOf(']');
+		if (close < 0) x.error(PARAMETER_PROBLEM, `Bad line ${x.line}: need ]\n`);
+		const inner = rest.slice(1, close);
+		if (!inner.includes(':')) x.error(PARAMETER_PROBLEM, `Bad line ${x.line}: need :\n`);
+		const [p, b] = inner.split(':');
+		counters = { pcnt: Number.parseInt(p, 10) || 0, bcnt: Number.parseInt(b, 10) || 0 };
+		rest = rest.slice(close + 1);
+	}
+	const words = split_words(rest);
+	for (const w of words) {
+		if (/^-[A-Za-z]*t/.test(w) && !/^-[A-Za-z]*[ACDEIPRNjmpsdiogc]/.test(w) && !w.startsWith('--') && w !== '-')
+			x.error(PARAMETER_PROBLEM, `The -t option (seen in line ${x.line}) cannot be used in ${x.program_name}.\n`);
+		if (w === '--table' || w.startsWith('--table='))
+			x.error(PARAMETER_PROBLEM, `The -t option (seen in line ${x.line}) cannot be used in ${x.program_name}.\n`);
+	}
+	const front = [x.program_name, '-t', table];
+	if (o.counters && counters !== null) front.push('--set-counters', String(counters.pcnt), String(counters.bcnt));
+	let argv = [...front, ...words];
+	let kept: string[] = [];
+	if (o.unknown === 'keep') {
+		const k = keep_unknown(x, argv, h);
+		argv = k.argv;
+		kept = k.why;
+	}
+	const p = do_parse(x, argv, table);
+	if (p.ignored) return '';
+	const res = do_command(x, p, h);
+	if (res.errno !== 0) return iptc_strerror(res.call, res.errno) === '' ? '?' : restore_failure();
+	if (report !== null) {
+		for (const why of kept) report.unknown.push({ line: x.line, text: raw, why });
+		note_lines(report, table, p.chain ?? '', h, x.line);
+	}
+	return '';
+}
+
+/** The original prints no reason for a rule that fails. */
+function restore_failure(): string {
+	return '?';
+}
+
+/** Remembers the line of a chain's newest rules: those that have none yet. */
+function note_lines(report: restore_report, table: string, chain: string, h: iptc_handle, line: number): void {
+	const c = iptc_find_chain(h, chain);
+	if (c === null) return;
+	const tables = (report.lines[table] ??= {});
+	for (const r of c.rules) if (r.origin === '') r.origin = String(line);
+	tables[chain] = c.rules.map((r) => Number(r.origin));
+}
+
+const USAGE = "Try `iptables-restore -h' or 'iptables-restore --help' for more information.\n";
+
+/** Reads the command line. Return: options, and the file's name when one is given; or an exit status. */
+export function restore_args(
+	x: xtables_globals,
+	argv: readonly string[],
+): { options: restore_options; file: string | null } | number {
+	const o: restore_options = { counters: false, noflush: false, test: false, verbose: false, table: null };
+	let file: string | null = null;
+	for (let i = 1; i < argv.length; i++) {
+		const a = argv[i];
+		if (a[0] !== '-' || a === '-') {
+			if (file !== null) {
+				x.eprint('Unknown arguments found on commandline\n');
+				return 1;
+			}
+			file = a;
+			continue;
+		}
+		const long = a.startsWith('--');
+		for (const c of long ? [a.split('=')[0]] : a.slice(1).split('')) {
+			const value = (): string => (long && a.includes('=') ? a.slice(a.indexOf('=') + 1) : (argv[++i] ?? ''));
+			if (c === 'c' || c === '--counters') o.counters = true;
+			else if (c === 'n' || c === '--noflush') o.noflush = true;
+			else if (c === 't' || c === '--test') o.test = true;
+			else if (c === 'v' || c === '--verbose') o.verbose = true;
+			else if (c === 'b' || c === '--binary' || c === '4' || c === '6' || c === '--ipv4' || c === '--ipv6') continue;
+			else if (c === 'w' || c === 'W' || c === '--wait' || c === '--wait-interval') {
+				if (!(long && a.includes('=')) && /^\d/.test(argv[i + 1] ?? '')) i++;
+			} else if (c === 'T' || c === '--table') o.table = value();
+			else if (c === 'M' || c === '--modprobe') value();
+			else if (c === 'V' || c === '--version') {
+				x.print(`${x.program_name} v${PACKAGE_VERSION} (legacy)\n`);
+				return 0;
+			} else if (c === 'h' || c === '--help') {
+				x.print(
+					`Usage: ${x.program_name} [-c] [-v] [-V] [-t] [-h] [-n] [-w secs] [-W usecs] [-T table] [-M command] [file]\n`,
+				);
+				return 0;
+			} else {
+				x.eprint(
+					long ? `${x.program_name}: unrecognized option '${a}'\n` : `${x.program_name}: invalid option -- '${c}'\n`,
+				);
+				x.eprint(USAGE);
+				return 1;
+			}
+		}
+	}
+	return { options: o, file };
+}
+
+export async function iptables_restore(proc: Process): Promise<number> {
+	return run_program(proc, 'iptables-restore', async (x) => {
+		const args = restore_args(x, proc.argv);
+		if (typeof args === 'number') return args;
+		let bytes: Uint8Array | number = proc.stdin;
+		if (args.file !== null && args.file !== '-') bytes = await proc.readFileBytes(args.file);
+		if (typeof bytes === 'number') {
+			x.eprint(`Can't open ${args.file}: ${iptc_strerror('', -bytes)}\n`);
+			return 1;
+		}
+		return restore_text(x, text_of(bytes), args.options);
+	});
+}
+
+/** Bytes to characters one to one: what is no UTF-8 survives. */
+function text_of(b: Uint8Array): string {
+	let s = '';
+	for (let i = 0; i < b.length; i += 4096) s += String.fromCharCode(...b.subarray(i, i + 4096));
+	// UTF-8 in comments is kept as characters.
+	try {
+		return decodeURIComponent(escape_bytes(s));
+	} catch {
+		return s;
+	}
+}
+
+function escape_bytes(s: string): string {
+	return s.replace(/[\x80-\xff%]/g, (c) => '%' + c.charCodeAt(0).toString(16).padStart(2, '0'));
+}
+
+/**
+ * Loads a ruleset through a process's own socket as an importer needs it: nothing is refused that can be kept.
+ * Return: exit status, what the program printed, and where each rule came from.
+ */
+export async function restore(
+	proc: Process,
+	text: string,
+	options: { unknown?: 'keep'; counters?: boolean; table?: string },
+): Promise<{ status: number; stderr: string; report: restore_report }> {
+	const report: restore_report = { unknown: [], lines: {} };
+	let stderr = '';
+	const status = await run_program(proc, 'iptables-restore', (x) => {
+		x.keep_unknown = options.unknown === 'keep';
+		const o: restore_options = {
+			counters: options.counters ?? false,
+			noflush: false,
+			test: false,
+			verbose: false,
+			table: options.table ?? null,
+		};
+		if (options.unknown !== undefined) o.unknown = options.unknown;
+		let s = 1;
+		try {
+			s = restore_text(x, text, o, report);
+		} catch (e) {
+			if (!(e instanceof program_exit)) throw e;
+			s = e.status;
+		}
+		stderr = x.err.join('');
+		x.err = [];
+		return s;
+	});
+	return { status, stderr, report };
+}
