@@ -7,7 +7,7 @@
  */
 
 import { csum_fold, csum_partial } from '../../lib/checksum.ts';
-import { EAGAIN, EMSGSIZE, ENETUNREACH } from '../../uapi/asm-generic/errno.ts';
+import { EAGAIN, EMSGSIZE, ENETUNREACH, ENOBUFS, EPIPE } from '../../uapi/asm-generic/errno.ts';
 import { RTN_MULTICAST } from '../../uapi/linux/rtnetlink.ts';
 import { IPSTATS_MIB_OUTDISCARDS } from '../../uapi/linux/snmp.ts';
 import { IP_PMTUDISC_DO, IP_PMTUDISC_PROBE, IPPROTO_ICMP, SOCK_RAW } from '../../uapi/linux/socket.ts';
@@ -26,7 +26,7 @@ import {
 	skb_tailroom,
 } from '../core/skbuff.ts';
 import { IP_INC_STATS } from '../core/snmp.ts';
-import { skb_set_owner_w, type sock } from '../core/sock.ts';
+import { SEND_SHUTDOWN, skb_set_owner_w, type sock, sock_error } from '../core/sock.ts';
 import { inet_sk, type inet_sock } from './af_inet.ts';
 import { ip_local_error } from './datagram.ts';
 import { icmp_out_count } from './icmp.ts';
@@ -137,6 +137,14 @@ function ip_setup_cork(sk: sock, cork: inet_cork, ipc: ipcm_cookie, rt: rtable):
 	return 0;
 }
 
+/** Why the socket cannot send now: a pending error, its shutdown, a full buffer. Return: 0 or -errno. */
+export function sock_send_error(sk: sock): number {
+	const err = sock_error(sk);
+	if (err !== 0) return err;
+	if ((sk.sk_shutdown & SEND_SHUTDOWN) !== 0) return -EPIPE;
+	return sk.sk_wmem_alloc >= sk.sk_sndbuf ? -EAGAIN : 0;
+}
+
 /** Adds `transhdrlen` blank bytes (a transport header to be filled in) and `from`. */
 function __ip_append_data(
 	sk: sock,
@@ -156,9 +164,12 @@ function __ip_append_data(
 	}
 	let skb = cork.skb;
 	if (skb === null || skb_tailroom(skb) < length) {
-		if (skb === null && sk.sk_wmem_alloc >= (atomic ? 2 : 1) * sk.sk_sndbuf) {
-			IP_INC_STATS(sk.net, IPSTATS_MIB_OUTDISCARDS);
-			return -EAGAIN;
+		if (skb === null) {
+			const err = atomic ? (sk.sk_wmem_alloc > 2 * sk.sk_sndbuf ? -ENOBUFS : 0) : sock_send_error(sk);
+			if (err < 0) {
+				IP_INC_STATS(sk.net, IPSTATS_MIB_OUTDISCARDS);
+				return err;
+			}
 		}
 		const room = ((cork.dst!.dev.hard_header_len + 15) & ~15) + 20 + optlen;
 		const had = skb === null ? 0 : skb.len;
@@ -184,7 +195,8 @@ function __ip_append_data(
 }
 
 /**
- * Adds data to the packet that the socket is building. `rt` and `ipc` count for the first piece only. `atomic`: never waits for room (ICMP).
+ * Adds data to the packet that the socket is building. `rt` and `ipc` count for the first piece only. `atomic`: minds neither the socket's
+ * errors nor, up to twice its size, its buffer (raw sockets, the kernel's own).
  * Return: 0 or -errno (-EAGAIN: the send buffer is full).
  */
 export function ip_append_data(
@@ -226,8 +238,8 @@ export function __ip_make_skb(sk: sock, fl4: flowi4, cork: inet_cork): sk_buff |
 	const ttl = cork.ttl !== 0 ? cork.ttl : rt.rt_type === RTN_MULTICAST ? inet.mc_ttl : ip_select_ttl(inet, rt);
 	const protocol = sk.sk_protocol;
 	if (protocol === IPPROTO_ICMP) {
-		const typed = sk.sk_type === SOCK_RAW && sk.sk_socket !== null;
-		icmp_out_count(n, typed ? fl4.fl4_icmp_type : skb.head[skb.data]);
+		// As Linux counts: by the flow's type, which a reply of the kernel's leaves at 0 (so a timestamp reply counts as an echo reply).
+		icmp_out_count(n, sk.sk_type === SOCK_RAW && !inet.hdrincl ? fl4.fl4_icmp_type : skb.head[skb.data]);
 	}
 	const h = skb_push(skb, hlen);
 	skb_reset_network_header(skb);

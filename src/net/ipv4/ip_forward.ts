@@ -65,7 +65,6 @@ export function ip_exceeds_mtu(skb: sk_buff, mtu: number): boolean {
 
 function ip_forward_finish(n: net, sk: sock | null, skb: sk_buff): number {
 	if (skb.journey !== null) trace_fn(skb, 'ip_forward_finish');
-	IP_INC_STATS(n, IPSTATS_MIB_OUTFORWDATAGRAMS);
 	if (skb.ipcb.opt !== null) ip_forward_options(skb);
 	skb.tstamp = -1;
 	return dst_output(n, sk, skb);
@@ -94,6 +93,8 @@ export function ip_forward(skb: sk_buff): number {
 		icmp_send(skb, ICMP_DEST_UNREACH, ICMP_SR_FAILED, 0);
 		return ip_forward_drop(skb, SKB_DROP_REASON_NOT_SPECIFIED);
 	}
+	// RFC 4293 ipForwDatagrams: those that an attempt was made to forward.
+	IP_INC_STATS(n, IPSTATS_MIB_OUTFORWDATAGRAMS);
 	parm.flags |= IPSKB_FORWARDED;
 	const mtu = ip_dst_mtu_maybe_forward(rt, true);
 	if (skb.len > mtu && ip_exceeds_mtu(skb, mtu)) {

@@ -108,6 +108,7 @@ import {
 	ip_push_pending_frames,
 	ipcm_cookie,
 	ipcm_init_sk,
+	sock_send_error,
 } from './ip_append.ts';
 import { ip_select_ident } from './ip_output.ts';
 import {
@@ -259,7 +260,11 @@ function raw_send_hdrinc(sk: sock, fl4: flowi4, data: Uint8Array, rt: rtable, ip
 	}
 	if (length < 20) return -EINVAL;
 	const iphlen = (data[0] & 15) << 2;
-	if (sk.sk_wmem_alloc >= sk.sk_sndbuf) return -11; // EAGAIN
+	const busy = sock_send_error(sk);
+	if (busy < 0) {
+		IP_INC_STATS(n, IPSTATS_MIB_OUTDISCARDS);
+		return busy;
+	}
 	const room = (rt.dev.hard_header_len + 31) & ~15;
 	const skb = alloc_skb(n.machine, length + room);
 	skb_reserve(skb, room);
@@ -375,7 +380,7 @@ function raw_sendmsg(sk: sock, msg: msghdr, flags: number): number {
 		return err < 0 ? err : data.length;
 	}
 	if (ipc.addr === 0) ipc.addr = fl4.daddr;
-	let err = ip_append_data(sk, fl4, data, 0, ipc, rt);
+	let err = ip_append_data(sk, fl4, data, 0, ipc, rt, true);
 	if (err < 0) ip_flush_pending_frames(sk);
 	else if ((flags & MSG_MORE) === 0) {
 		err = ip_push_pending_frames(sk, fl4);
