@@ -13,6 +13,10 @@ export interface Scheduler {
 	sleep(task: task_struct): void;
 	/** A sleeping process can run again. */
 	wake(task: task_struct): void;
+	/** One more thing runs beside what runs already. */
+	fork(): void;
+	/** What `fork` began has ended. */
+	exit(): void;
 }
 
 /** An open file. Sockets are the files this kernel mostly has. */

@@ -277,6 +277,7 @@ export class Process {
 	 * A second process of the same program, for what must wait on its own (an alarm beside a command). It shares nothing but code; `exit` ends it.
 	 */
 	fork(comm: string): Process {
+		this.task.machine.sched.fork();
 		return new Process(
 			new task_struct(this.task.machine, comm, this.task.nsproxy),
 			[comm],
@@ -286,9 +287,10 @@ export class Process {
 		);
 	}
 
-	/** Ends this process: closes its files, leaves its namespaces. */
+	/** Ends a process that `fork` made: closes its files, leaves its namespaces. */
 	exit(): void {
 		exit_process(this);
+		this.task.machine.sched.exit();
 	}
 
 	// ---- files ---------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,162 @@
+/*
+ * trace/replay.ts: sends packets through an imported host and says what became of them.
+ */
+import { get_unaligned_be16, get_unaligned_be32, put_unaligned_be16, put_unaligned_be32 } from '../lib/byteorder.ts';
+import { csum_fold, csum_partial, csum_tcpudp_nofold, ip_fast_csum } from '../lib/checksum.ts';
+import { findRuleLine, type ImportedHost } from '../lab/import/import.ts';
+import type { SentFrame, Surroundings } from '../lab/surroundings.ts';
+import type { journey } from '../kernel/trace.ts';
+import { explain, type PacketJourney, type RuleLookup } from './explain.ts';
+import { Recorder } from './recorder.ts';
+
+const ETH_P_IP = 0x0800;
+const ETH_P_ARP = 0x0806;
+
+/** What one packet did. */
+export interface Replayed {
+	journey: PacketJourney;
+	/** Frames that the host sent because of it, ARP left out. */
+	sent: SentFrame[];
+	/** Journeys of other packets that the host made meanwhile (ARP, timers). */
+	beside: PacketJourney[];
+}
+
+export class Replay {
+	readonly imp: ImportedHost;
+	readonly recorder = new Recorder();
+	private lookup: RuleLookup;
+	private sent: SentFrame[] = [];
+
+	constructor(imp: ImportedHost) {
+		this.imp = imp;
+		const places = new Map(imp.snapshot.ruleLines.map((r) => [`${r.table}/${r.chain}/${r.num}`, r]));
+		this.lookup = (_machine, table, chain, num) => {
+			const r = places.get(`${table}/${chain}/${num}`);
+			return r === undefined ? undefined : { text: r.text, config: `${r.file} line ${r.line}` };
+		};
+		for (const s of imp.surroundings.values()) {
+			s.onFrame = (f) => {
+				if (get_unaligned_be16(f.bytes, 12) !== ETH_P_ARP) this.sent.push(f);
+			};
+		}
+	}
+
+	private around(dev: string): Surroundings {
+		const s = this.imp.surroundings.get(dev);
+		if (s === undefined) throw new Error(`there is no device '${dev}' on ${this.imp.host.name}; it has ${[...this.imp.surroundings.keys()].join(', ')}`);
+		return s;
+	}
+
+	/** Lets virtual time pass to `time`, in ns of the world's clock. */
+	at(time: number): void {
+		this.imp.host.world.advanceTo(time);
+	}
+
+	/** An Ethernet frame arrives at `dev` now. Its journey, and what came of it at this instant. */
+	receive(dev: string, frame: Uint8Array): Replayed {
+		const around = this.around(dev);
+		const { machine, world } = this.imp.host;
+		this.sent = [];
+		this.recorder.take();
+		this.recorder.start(machine);
+		around.inject(frame);
+		world.advanceTo(world.clock.now);
+		this.recorder.stop(machine);
+		return this.result('rx');
+	}
+
+	/** The host itself sends an IPv4 packet (from its IP header on) by a raw socket. */
+	async send(packet: Uint8Array): Promise<Replayed> {
+		const { host } = this.imp;
+		const { machine, world } = host;
+		this.sent = [];
+		this.recorder.take();
+		this.recorder.start(machine);
+		const r = await host.exec(['linnet-send'], { stdin: [...packet].map((b) => String.fromCharCode(b)).join('') });
+		world.advanceTo(world.clock.now);
+		this.recorder.stop(machine);
+		const out = this.result('local');
+		if (r.exitCode !== 0) out.journey.why ??= r.stderr.trim();
+		return out;
+	}
+
+	private result(kind: 'rx' | 'local'): Replayed {
+		const roots = this.recorder.take();
+		const isMain = (j: journey): boolean => (kind === 'rx' ? j.records.some((r) => r.kind === 'rx') : j.records.some((r) => r.kind === 'route' || r.kind === 'hook' || r.fn.startsWith('ip_') || r.fn.startsWith('raw_')));
+		const main = roots.find(isMain);
+		const others = roots.filter((j) => j !== main);
+		return {
+			journey: main === undefined ? { packet: '', machine: this.imp.host.name, steps: [], action: 'drop', caused: [], why: 'the device took no such frame' } : explain(main, this.lookup),
+			sent: this.sent,
+			beside: others.map((j) => explain(j, this.lookup)),
+		};
+	}
+
+	/** Line of the imported configuration that holds a rule. */
+	configLine(table: string, chain: string, num: number): string | undefined {
+		const r = findRuleLine(this.imp.snapshot, table, chain, num);
+		return r === undefined ? undefined : `${r.file} line ${r.line}`;
+	}
+}
+
+/** The Ethernet frame that a neighbour of `dev` would send: to the device's own address, from the address of whoever is the next hop. */
+export function frameTo(imp: ImportedHost, dev: string, packet: Uint8Array): Uint8Array {
+	const around = imp.surroundings.get(dev);
+	if (around === undefined) throw new Error(`there is no device '${dev}' on ${imp.host.name}; it has ${[...imp.surroundings.keys()].join(', ')}`);
+	const frame = new Uint8Array(14 + packet.length);
+	const dst = packet.length >= 20 ? get_unaligned_be32(packet, 16) : 0;
+	if (dst === 0xffffffff) frame.fill(0xff, 0, 6);
+	else if (dst >>> 28 === 0xe) frame.set([0x01, 0x00, 0x5e, (dst >>> 16) & 0x7f, (dst >>> 8) & 0xff, dst & 0xff], 0);
+	else frame.set(around.nic.dev.dev_addr, 0);
+	frame.set(around.lladdr(packet.length >= 20 ? get_unaligned_be32(packet, 12) : 0), 6);
+	put_unaligned_be16(frame, 12, ETH_P_IP);
+	frame.set(packet, 14);
+	return frame;
+}
+
+/** The answer that the other side would give to an IPv4 packet: SYN|ACK to SYN, echo reply to echo, a datagram back. null when there is none. */
+export function answerTo(packet: Uint8Array): Uint8Array | null {
+	if (packet.length < 20 || packet[0] >> 4 !== 4) return null;
+	const ihl = (packet[0] & 15) * 4;
+	const proto = packet[9];
+	if (packet.length < ihl + 8) return null;
+	const len = proto === 6 ? Math.min(packet.length, ihl + 20) : packet.length;
+	const out = new Uint8Array(20 + len - ihl);
+	out.set(packet.subarray(0, 20), 0);
+	out[0] = 0x45;
+	out[8] = 64;
+	put_unaligned_be16(out, 2, out.length);
+	put_unaligned_be16(out, 6, packet[6] & 0x40 ? 0x4000 : 0);
+	out.set(packet.subarray(16, 20), 12);
+	out.set(packet.subarray(12, 16), 16);
+	out.set(packet.subarray(ihl, len), 20);
+	const l4 = out.length - 20;
+	if (proto === 1) {
+		if (packet[ihl] !== 8) return null;
+		out[20] = 0;
+		put_unaligned_be16(out, 22, 0);
+		put_unaligned_be16(out, 22, csum_fold(csum_partial(out, 20, l4, 0)));
+	} else if (proto === 6) {
+		const flags = packet[ihl + 13];
+		if ((flags & 4) !== 0) return null;
+		const seq = get_unaligned_be32(packet, ihl + 4);
+		const data = packet.length - ihl - (packet[ihl + 12] >> 4) * 4;
+		const syn = (flags & 2) !== 0;
+		out.set(packet.subarray(ihl + 2, ihl + 4), 20);
+		out.set(packet.subarray(ihl, ihl + 2), 22);
+		put_unaligned_be32(out, 24, syn && (flags & 16) === 0 ? 1 : get_unaligned_be32(packet, ihl + 8));
+		put_unaligned_be32(out, 28, (seq + data + (syn ? 1 : 0) + (flags & 1)) >>> 0);
+		out[32] = 0x50;
+		out[33] = syn && (flags & 16) === 0 ? 0x12 : 0x10;
+		put_unaligned_be16(out, 38, 0);
+		put_unaligned_be16(out, 36, 0);
+		put_unaligned_be16(out, 36, csum_fold(csum_tcpudp_nofold(get_unaligned_be32(out, 12), get_unaligned_be32(out, 16), l4, 6, csum_partial(out, 20, l4, 0))));
+	} else if (proto === 17) {
+		out.set(packet.subarray(ihl + 2, ihl + 4), 20);
+		out.set(packet.subarray(ihl, ihl + 2), 22);
+		put_unaligned_be16(out, 26, 0);
+	} else return null;
+	put_unaligned_be16(out, 10, 0);
+	put_unaligned_be16(out, 10, ip_fast_csum(out, 0, 5));
+	return out;
+}
