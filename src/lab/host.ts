@@ -156,7 +156,8 @@ export class Host {
 		if (program === undefined) throw new Error(`${this.name}: there is no program '${argv[0]}'`);
 		return this.world.job(async () => {
 			const proc = this.shell.process(argv, this.namespace(options.netns));
-			if (options.stdin !== undefined) proc.stdin = utf8(options.stdin);
+			if (options.stdin !== undefined)
+				proc.stdin = typeof options.stdin === 'string' ? utf8(options.stdin) : options.stdin;
 			const exitCode = await this.shell.start(program, proc);
 			return { stdout: proc.stdout.text(), stderr: proc.stderr.text(), exitCode };
 		});

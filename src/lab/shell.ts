@@ -25,7 +25,7 @@ export interface ShellResult {
 
 export interface ShellOptions {
 	/** Standard input. */
-	stdin?: string;
+	stdin?: string | Uint8Array;
 	env?: Record<string, string>;
 	/** Named network namespace to run in; default the host's first. */
 	netns?: string;
@@ -55,7 +55,13 @@ export class Shell {
 	/** Runs a script in namespace `n`. */
 	async run(script: string, n: net, options: ShellOptions = {}): Promise<ShellResult> {
 		const bash = await this.bash(n);
-		const r = await bash.exec(script, { rawScript: true, stdin: options.stdin, env: options.env, cwd: options.cwd });
+		const r = await bash.exec(script, {
+			rawScript: true,
+			stdin:
+				typeof options.stdin === 'string' || options.stdin === undefined ? options.stdin : utf8_decode(options.stdin),
+			env: options.env,
+			cwd: options.cwd,
+		});
 		return { stdout: r.stdout, stderr: r.stderr, exitCode: r.exitCode };
 	}
 
@@ -114,10 +120,13 @@ export class Shell {
 
 	/** Runs a program to its end. */
 	async start(program: Program, proc: Process): Promise<number> {
+		// What the machine has to do at this instant (a link that came up, packets on lo) is done before a program looks, and after it.
+		this.host.world.instant();
 		try {
 			return await program(proc);
 		} finally {
 			exit_process(proc);
+			this.host.world.instant();
 		}
 	}
 

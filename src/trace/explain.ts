@@ -28,7 +28,16 @@ export interface JourneyStep {
 	decision: boolean;
 }
 
-export type JourneyAction = 'deliver' | 'forward' | 'send' | 'drop' | 'reject' | 'answer' | 'queue' | 'consume' | 'undecided';
+export type JourneyAction =
+	| 'deliver'
+	| 'forward'
+	| 'send'
+	| 'drop'
+	| 'reject'
+	| 'answer'
+	| 'queue'
+	| 'consume'
+	| 'undecided';
 
 /** Where a rule stands. */
 export interface RuleRef {
@@ -66,7 +75,12 @@ export interface PacketJourney {
 }
 
 /** Finds a rule's text and place by table, chain and number. */
-export type RuleLookup = (machine: string, table: string, chain: string, num: number) => { text: string; config?: string } | undefined;
+export type RuleLookup = (
+	machine: string,
+	table: string,
+	chain: string,
+	num: number,
+) => { text: string; config?: string } | undefined;
 
 const HOOKS = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'];
 
@@ -113,7 +127,10 @@ function routeText(d: Record<string, unknown>): string {
 	if (str(d.src) !== '' && str(d.src) !== '0.0.0.0') parts.push(`src ${str(d.src)}`);
 	const from: string[] = [];
 	if (d.table !== undefined) from.push(`table ${str(d.table)}`);
-	if (d.rule !== undefined && d.rule !== null) from.push(`rule ${typeof d.rule === 'object' ? str((d.rule as Record<string, unknown>).priority ?? (d.rule as Record<string, unknown>).pref) : str(d.rule)}`);
+	if (d.rule !== undefined && d.rule !== null)
+		from.push(
+			`rule ${typeof d.rule === 'object' ? str((d.rule as Record<string, unknown>).priority ?? (d.rule as Record<string, unknown>).pref) : str(d.rule)}`,
+		);
 	if (from.length > 0) parts.push(`(${from.join(', ')})`);
 	if (d.error !== undefined && d.error !== 0 && d.error !== null) parts.push(`error ${str(d.error)}`);
 	return parts.join(' ');
@@ -128,20 +145,42 @@ function stepOf(r: trace_record, look: RuleLookup): Pick<JourneyStep, 'phase' | 
 		case 'rule': {
 			if (d.matched !== true || Number(d.rulenum) === 0) return null;
 			const ref = ruleText(look, r.machine, d);
-			const to = d.jump !== undefined ? `→ ${str(d.jump)}` : d.goto !== undefined ? `⇒ ${str(d.goto)}` : str(d.verdict) === 'CONTINUE' ? str(d.target) : str(d.target || d.verdict);
-			return { phase: str(d.table), text: `${ref.chain} rule ${ref.num}: ${ref.text ?? to}`, decision: str(d.verdict) !== 'CONTINUE' || d.jump !== undefined };
+			const to =
+				d.jump !== undefined
+					? `→ ${str(d.jump)}`
+					: d.goto !== undefined
+						? `⇒ ${str(d.goto)}`
+						: str(d.verdict) === 'CONTINUE'
+							? str(d.target)
+							: str(d.target || d.verdict);
+			return {
+				phase: str(d.table),
+				text: `${ref.chain} rule ${ref.num}: ${ref.text ?? to}`,
+				decision: str(d.verdict) !== 'CONTINUE' || d.jump !== undefined,
+			};
 		}
 		case 'policy':
-			return { phase: str(d.table), text: `${str(d.chain)} policy ${str(d.verdict)}`, decision: str(d.verdict) !== 'ACCEPT' };
+			return {
+				phase: str(d.table),
+				text: `${str(d.chain)} policy ${str(d.verdict)}`,
+				decision: str(d.verdict) !== 'ACCEPT',
+			};
 		case 'conntrack': {
 			if (d.event === 'confirm') return null;
 			const state = str(d.state);
 			const proto = d.proto_state === null || d.proto_state === undefined ? '' : ` ${str(d.proto_state)}`;
-			const text = d.event === 'new' || d.event === 'found' ? `${state}${proto}: ${str(d.orig)}${d.dir === 'reply' ? ' (reply direction)' : ''}` : `${state || str(d.event)}${d.why === undefined ? '' : `: ${str(d.why)}`}`;
+			const text =
+				d.event === 'new' || d.event === 'found'
+					? `${state}${proto}: ${str(d.orig)}${d.dir === 'reply' ? ' (reply direction)' : ''}`
+					: `${state || str(d.event)}${d.why === undefined ? '' : `: ${str(d.why)}`}`;
 			return { phase: 'conntrack', text, decision: state === 'INVALID' || d.event === 'drop' };
 		}
 		case 'nat':
-			return { phase: 'nat', text: `${d.manip === 'src' ? 'source' : 'destination'} ${str(d.before)} → ${str(d.after)}`, decision: true };
+			return {
+				phase: 'nat',
+				text: `${d.manip === 'src' ? 'source' : 'destination'} ${str(d.before)} → ${str(d.after)}`,
+				decision: true,
+			};
 		case 'route':
 			return { phase: 'route', text: routeText(d), decision: true };
 		case 'neigh':
@@ -157,7 +196,9 @@ function stepOf(r: trace_record, look: RuleLookup): Pick<JourneyStep, 'phase' | 
 		case 'drop':
 			return { phase: 'drop', text: `${str(d.reason)} in ${r.fn}`, decision: true };
 		case 'note':
-			return d.unknown !== undefined || d.undecided !== undefined ? { phase: 'unknown', text: str(d.unknown ?? d.undecided), decision: true } : null;
+			return d.unknown !== undefined || d.undecided !== undefined
+				? { phase: 'unknown', text: str(d.unknown ?? d.undecided), decision: true }
+				: null;
 		default:
 			return null;
 	}
@@ -186,7 +227,13 @@ function detailOf(r: trace_record): string {
 export function explain(root: journey, look: RuleLookup = () => undefined): PacketJourney {
 	const records = root.records;
 	const first = records.find((r) => r.header !== null && r.header.length > 0);
-	const out: PacketJourney = { packet: first === undefined ? '' : packetLine(first.header), machine: records[0]?.machine ?? '', steps: [], action: 'consume', caused: [] };
+	const out: PacketJourney = {
+		packet: first === undefined ? '' : packetLine(first.header),
+		machine: records[0]?.machine ?? '',
+		steps: [],
+		action: 'consume',
+		caused: [],
+	};
 	let pending: string[] = [];
 	let before: Uint8Array | null = null;
 	let lastRule: Record<string, unknown> | null = null;
@@ -202,7 +249,12 @@ export function explain(root: journey, look: RuleLookup = () => undefined): Pack
 			if (d.target === 'REJECT') rejected = true;
 		}
 		if (r.kind === 'policy') lastRule = { ...d, rulenum: 0 };
-		if (r.kind === 'note' || (r.kind === 'conntrack' && d.event === 'drop') || r.kind === 'route' || r.kind === 'neigh') {
+		if (
+			r.kind === 'note' ||
+			(r.kind === 'conntrack' && d.event === 'drop') ||
+			r.kind === 'route' ||
+			r.kind === 'neigh'
+		) {
 			const about: Record<string, unknown> = {};
 			for (const k of ['sysctl', 'value', 'counter', 'why', 'unknown']) if (d[k] !== undefined) about[k] = d[k];
 			if (Object.keys(about).length > 0) cause = { ...cause, ...about };
@@ -215,9 +267,22 @@ export function explain(root: journey, look: RuleLookup = () => undefined): Pack
 			pending.push(detailOf(r));
 			continue;
 		}
-		const changes = before !== null && r.header !== null && r.header.length > 20 && before[0] >> 4 === r.header[0] >> 4 ? diffHeaders(before, r.header, LINKTYPE_RAW) : [];
+		const changes =
+			before !== null && r.header !== null && r.header.length > 20 && before[0] >> 4 === r.header[0] >> 4
+				? diffHeaders(before, r.header, LINKTYPE_RAW)
+				: [];
 		if (r.header !== null && r.header.length > 0) before = r.header;
-		out.steps.push({ time: r.ts, machine: r.machine, netns: r.netns, dev: r.dev, fn: r.fn, ...s, detail: pending, data: d, changes });
+		out.steps.push({
+			time: r.ts,
+			machine: r.machine,
+			netns: r.netns,
+			dev: r.dev,
+			fn: r.fn,
+			...s,
+			detail: pending,
+			data: d,
+			changes,
+		});
 		pending = [];
 	}
 	if (pending.length > 0 && out.steps.length > 0) out.steps[out.steps.length - 1].detail.push(...pending);

@@ -78,7 +78,12 @@ export function render(j: PacketJourney, options: RenderOptions = {}): string[] 
 	const lines: string[] = [];
 	j.steps.forEach((s, i) => lines.push(...stepLines(s, i + 1, o)));
 	lines.push('');
-	const paint = j.action === 'drop' || j.action === 'reject' ? c.red : j.action === 'undecided' || j.action === 'queue' ? c.yellow : c.green;
+	const paint =
+		j.action === 'drop' || j.action === 'reject'
+			? c.red
+			: j.action === 'undecided' || j.action === 'queue'
+				? c.yellow
+				: c.green;
 	lines.push(`${c.bold('Action:')} ${paint(actionLine(j))}`);
 	const reason = reasonLine(j);
 	if (reason !== '') lines.push(`${c.bold('Reason:')} ${reason}`);

@@ -1,11 +1,12 @@
 /*
  * trace/replay.ts: sends packets through an imported host and says what became of them.
  */
-import { get_unaligned_be16, get_unaligned_be32, put_unaligned_be16, put_unaligned_be32 } from '../lib/byteorder.ts';
-import { csum_fold, csum_partial, csum_tcpudp_nofold, ip_fast_csum } from '../lib/checksum.ts';
+
+import type { journey } from '../kernel/trace.ts';
 import { findRuleLine, type ImportedHost } from '../lab/import/import.ts';
 import type { SentFrame, Surroundings } from '../lab/surroundings.ts';
-import type { journey } from '../kernel/trace.ts';
+import { get_unaligned_be16, get_unaligned_be32, put_unaligned_be16, put_unaligned_be32 } from '../lib/byteorder.ts';
+import { csum_fold, csum_partial, csum_tcpudp_nofold, ip_fast_csum } from '../lib/checksum.ts';
 import { explain, type PacketJourney, type RuleLookup } from './explain.ts';
 import { Recorder } from './recorder.ts';
 
@@ -43,7 +44,10 @@ export class Replay {
 
 	private around(dev: string): Surroundings {
 		const s = this.imp.surroundings.get(dev);
-		if (s === undefined) throw new Error(`there is no device '${dev}' on ${this.imp.host.name}; it has ${[...this.imp.surroundings.keys()].join(', ')}`);
+		if (s === undefined)
+			throw new Error(
+				`there is no device '${dev}' on ${this.imp.host.name}; it has ${[...this.imp.surroundings.keys()].join(', ')}`,
+			);
 		return s;
 	}
 
@@ -72,7 +76,7 @@ export class Replay {
 		this.sent = [];
 		this.recorder.take();
 		this.recorder.start(machine);
-		const r = await host.exec(['linnet-send'], { stdin: [...packet].map((b) => String.fromCharCode(b)).join('') });
+		const r = await host.exec(['linnet-send'], { stdin: packet });
 		world.advanceTo(world.clock.now);
 		this.recorder.stop(machine);
 		const out = this.result('local');
@@ -82,11 +86,26 @@ export class Replay {
 
 	private result(kind: 'rx' | 'local'): Replayed {
 		const roots = this.recorder.take();
-		const isMain = (j: journey): boolean => (kind === 'rx' ? j.records.some((r) => r.kind === 'rx') : j.records.some((r) => r.kind === 'route' || r.kind === 'hook' || r.fn.startsWith('ip_') || r.fn.startsWith('raw_')));
+		const isMain = (j: journey): boolean =>
+			kind === 'rx'
+				? j.records.some((r) => r.kind === 'rx')
+				: j.records.some(
+						(r) => r.kind === 'route' || r.kind === 'hook' || r.fn.startsWith('ip_') || r.fn.startsWith('raw_'),
+					);
 		const main = roots.find(isMain);
 		const others = roots.filter((j) => j !== main);
 		return {
-			journey: main === undefined ? { packet: '', machine: this.imp.host.name, steps: [], action: 'drop', caused: [], why: 'the device took no such frame' } : explain(main, this.lookup),
+			journey:
+				main === undefined
+					? {
+							packet: '',
+							machine: this.imp.host.name,
+							steps: [],
+							action: 'drop',
+							caused: [],
+							why: 'the device took no such frame',
+						}
+					: explain(main, this.lookup),
 			sent: this.sent,
 			beside: others.map((j) => explain(j, this.lookup)),
 		};
@@ -102,7 +121,10 @@ export class Replay {
 /** The Ethernet frame that a neighbour of `dev` would send: to the device's own address, from the address of whoever is the next hop. */
 export function frameTo(imp: ImportedHost, dev: string, packet: Uint8Array): Uint8Array {
 	const around = imp.surroundings.get(dev);
-	if (around === undefined) throw new Error(`there is no device '${dev}' on ${imp.host.name}; it has ${[...imp.surroundings.keys()].join(', ')}`);
+	if (around === undefined)
+		throw new Error(
+			`there is no device '${dev}' on ${imp.host.name}; it has ${[...imp.surroundings.keys()].join(', ')}`,
+		);
 	const frame = new Uint8Array(14 + packet.length);
 	const dst = packet.length >= 20 ? get_unaligned_be32(packet, 16) : 0;
 	if (dst === 0xffffffff) frame.fill(0xff, 0, 6);
@@ -150,7 +172,19 @@ export function answerTo(packet: Uint8Array): Uint8Array | null {
 		out[33] = syn && (flags & 16) === 0 ? 0x12 : 0x10;
 		put_unaligned_be16(out, 38, 0);
 		put_unaligned_be16(out, 36, 0);
-		put_unaligned_be16(out, 36, csum_fold(csum_tcpudp_nofold(get_unaligned_be32(out, 12), get_unaligned_be32(out, 16), l4, 6, csum_partial(out, 20, l4, 0))));
+		put_unaligned_be16(
+			out,
+			36,
+			csum_fold(
+				csum_tcpudp_nofold(
+					get_unaligned_be32(out, 12),
+					get_unaligned_be32(out, 16),
+					l4,
+					6,
+					csum_partial(out, 20, l4, 0),
+				),
+			),
+		);
 	} else if (proto === 17) {
 		out.set(packet.subarray(ihl + 2, ihl + 4), 20);
 		out.set(packet.subarray(ihl, ihl + 2), 22);

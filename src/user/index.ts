@@ -1,0 +1,32 @@
+/*
+ * user/index.ts: the programs of a host, by the names that its PATH has them under.
+ */
+import { conntrack } from './conntrack/conntrack.ts';
+import { date, dmesg, hostname, sleep, timeout } from './coreutils/coreutils.ts';
+import { ip } from './iproute2/ip.ts';
+import { iptables } from './iptables/iptables.ts';
+import { iptables_restore } from './iptables/iptables-restore.ts';
+import { iptables_save } from './iptables/iptables-save.ts';
+import type { Programs } from './libc.ts';
+import { linnet_send } from './linnet-send.ts';
+import { sysctl } from './procps/sysctl.ts';
+import { tcpdump } from './tcpdump/tcpdump.ts';
+
+export const programs: Programs = new Map([
+	['conntrack', conntrack],
+	['date', date],
+	['dmesg', dmesg],
+	['hostname', hostname],
+	['ip', ip],
+	['iptables', iptables],
+	['iptables-legacy', iptables],
+	['iptables-legacy-restore', iptables_restore],
+	['iptables-legacy-save', iptables_save],
+	['iptables-restore', iptables_restore],
+	['iptables-save', iptables_save],
+	['linnet-send', linnet_send],
+	['sleep', sleep],
+	['sysctl', sysctl],
+	['tcpdump', tcpdump],
+	['timeout', timeout],
+]);
