@@ -6,6 +6,7 @@ import { loopback_init } from '../drivers/net/loopback.ts';
 import type { Machine } from '../kernel/machine.ts';
 import { sysctl_root } from '../kernel/sysctl.ts';
 import { net_dev_init } from '../net/core/dev.ts';
+import { neigh_netlink_init } from '../net/core/neigh_netlink.ts';
 import { neigh_init } from '../net/core/neighbour.ts';
 import { net_ns_init } from '../net/core/net_namespace.ts';
 import { rtnetlink_init } from '../net/core/rtnetlink.ts';
@@ -47,6 +48,7 @@ export function start_kernel(machine: Machine): void {
 	net_dev_init(machine);
 	rtnetlink_init(machine);
 	neigh_init(machine);
+	neigh_netlink_init(machine);
 
 	af_inet_init(machine);
 	netns_ipv4_init(machine);
