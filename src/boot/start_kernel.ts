@@ -9,6 +9,7 @@ import { net_dev_init } from '../net/core/dev.ts';
 import { neigh_netlink_init } from '../net/core/neigh_netlink.ts';
 import { neigh_init } from '../net/core/neighbour.ts';
 import { net_ns_init } from '../net/core/net_namespace.ts';
+import { dev_proc_init } from '../net/core/net-procfs.ts';
 import { rtnetlink_init } from '../net/core/rtnetlink.ts';
 import { skb_init } from '../net/core/skbuff.ts';
 import { af_inet_init } from '../net/ipv4/af_inet.ts';
@@ -46,6 +47,7 @@ export function start_kernel(machine: Machine): void {
 	netfilter_init(machine);
 	netlink_proto_init(machine);
 	net_dev_init(machine);
+	dev_proc_init(machine);
 	rtnetlink_init(machine);
 	neigh_init(machine);
 	neigh_netlink_init(machine);
