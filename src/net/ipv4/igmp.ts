@@ -351,6 +351,10 @@ function igmp_ifc_event(in_dev: in_device, type: number, mca: number, sources: n
 	const qrv = in_dev.mr_qrv !== 0 ? in_dev.mr_qrv : n.ipv4.sysctl_igmp_qrv;
 	const mode_change = type === IGMPV3_CHANGE_TO_EXCLUDE || type === IGMPV3_CHANGE_TO_INCLUDE;
 	const rest = in_dev.mr_pending.filter((r) => r.mca !== mca || (!mode_change && r.type !== type));
+	// What is still to be repeated of the same kind goes along.
+	if (!mode_change)
+		for (const r of in_dev.mr_pending)
+			if (r.mca === mca && r.type === type) sources = [...sources, ...r.sources.filter((a) => !sources.includes(a))];
 	rest.push({ type, mca, sources, left: qrv });
 	in_dev.mr_pending = rest;
 	in_dev.mr_ifc_count = qrv;
@@ -411,7 +415,10 @@ function igmp_group_dropped(im: ip_mc_list): void {
 		}
 		return;
 	}
-	igmp_ifc_event(in_dev, IGMPV3_CHANGE_TO_INCLUDE, im.multiaddr, []);
+	// RFC 3376 5.1: from EXCLUDE to INCLUDE {}, or from INCLUDE (A) to INCLUDE {}.
+	if (group_mode(im) === MCAST_EXCLUDE) igmp_ifc_event(in_dev, IGMPV3_CHANGE_TO_INCLUDE, im.multiaddr, []);
+	else if (group_sources(im).length > 0)
+		igmp_ifc_event(in_dev, IGMPV3_BLOCK_OLD_SOURCES, im.multiaddr, group_sources(im));
 }
 
 function find_group(in_dev: in_device, addr: number): ip_mc_list | null {
@@ -498,7 +505,7 @@ function ip_mc_add_src(im: ip_mc_list, mode: number, sources: readonly number[],
 			let s = im.sources.find((x) => x.sf_inaddr === a);
 			if (s === undefined) {
 				s = { sf_inaddr: a, include: 0, exclude: 0 };
-				im.sources.push(s);
+				im.sources.unshift(s);
 			}
 			if (mode === MCAST_INCLUDE) s.include++;
 			else s.exclude++;
@@ -825,12 +832,7 @@ export function igmp_rcv(skb: sk_buff): number {
 	const in_dev = skb.dev!.ip_ptr;
 	let dropped = true;
 	const len = skb.len;
-	if (
-		in_dev !== null &&
-		pskb_may_pull(skb, Math.min(len, Math.max(8, len))) &&
-		len >= 8 &&
-		skb_checksum_simple_ok(skb)
-	) {
+	if (in_dev !== null && len >= 8 && pskb_may_pull(skb, len) && skb_checksum_simple_ok(skb)) {
 		const type = skb.head[skb.transport_header];
 		switch (type) {
 			case IGMP_HOST_MEMBERSHIP_QUERY:
@@ -840,9 +842,11 @@ export function igmp_rcv(skb: sk_buff): number {
 			case IGMPV2_HOST_MEMBERSHIP_REPORT:
 				// Our own, looped back?
 				if (rt_is_output_route(skb._skb_refdst as rtable)) break;
-				if (skb.pkt_type === PACKET_MULTICAST || skb.pkt_type === PACKET_BROADCAST)
+				// A report that was sent to us alone says nothing of the group.
+				if (skb.pkt_type === PACKET_MULTICAST || skb.pkt_type === PACKET_BROADCAST) {
 					igmp_heard_report(in_dev, get_unaligned_be32(skb.head, skb.transport_header + 4));
-				dropped = false;
+					dropped = false;
+				}
 				break;
 			default:
 				break;

@@ -21,7 +21,7 @@ export const IPFRAG_DUP = 1;
 export const IPFRAG_OVERLAP = 2;
 
 /** What an empty queue is charged for. */
-export const FRAG_QUEUE_SIZE = 216;
+export const FRAG_QUEUE_SIZE = 264;
 
 /** Adjacent fragments, from `start` to before `end`. */
 export class frag_run {
