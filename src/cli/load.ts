@@ -23,7 +23,8 @@ async function fromTar(path: string): Promise<Map<string, string>> {
 	const files = new Map<string, string>();
 	try {
 		for (const entry of await unpackTar(bytes)) {
-			if (entry.header.type === 'file' && entry.data !== undefined) files.set(basename(entry.header.name), new TextDecoder().decode(entry.data));
+			if (entry.header.type === 'file' && entry.data !== undefined)
+				files.set(basename(entry.header.name), new TextDecoder().decode(entry.data));
 		}
 	} catch (e) {
 		throw new UserError(`${path}: not a tar archive (${e instanceof Error ? e.message : e})`);
@@ -44,14 +45,20 @@ export async function loadSnapshot(paths: string[]): Promise<Snapshot> {
 		}
 		if (info.isDirectory()) {
 			const names = readdirSync(path).filter((n) => (SNAPSHOT_FILES as readonly string[]).includes(n));
-			if (names.length === 0) throw new UserError(`${path}: none of the files that 'linnet capture-script' collects is there (${SNAPSHOT_FILES.slice(1, 8).join(', ')}, …)`);
+			if (names.length === 0)
+				throw new UserError(
+					`${path}: none of the files that 'linnet capture-script' collects is there (${SNAPSHOT_FILES.slice(1, 8).join(', ')}, …)`,
+				);
 			for (const n of names) files.set(n, text(join(path, n)));
 		} else if (/\.(tar|tgz|tar\.gz)$/.test(path)) {
 			for (const [n, t] of await fromTar(path)) files.set(n, t);
 		} else {
 			const t = text(path);
 			const kind = (SNAPSHOT_FILES as readonly string[]).includes(basename(path)) ? basename(path) : sniff(t);
-			if (kind === null) throw new UserError(`${path}: not recognised; expected what iptables-save, 'ip -j', 'sysctl -a' or 'conntrack -L' prints`);
+			if (kind === null)
+				throw new UserError(
+					`${path}: not recognised; expected what iptables-save, 'ip -j', 'sysctl -a' or 'conntrack -L' prints`,
+				);
 			files.set(kind, t);
 			real.set(kind, basename(path));
 		}

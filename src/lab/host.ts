@@ -10,7 +10,7 @@ import { drop_reason_name } from '../net/core/dropreason.ts';
 import type { net } from '../net/core/net_namespace.ts';
 import type { net_device } from '../net/core/netdevice.ts';
 import { programs } from '../user/index.ts';
-import { type Programs, SIGKILL } from '../user/libc.ts';
+import { type Programs, SIGKILL, utf8 } from '../user/libc.ts';
 import { Disk } from './disk.ts';
 import { Job, Shell, type ShellOptions, type ShellResult } from './shell.ts';
 import type { World } from './world.ts';

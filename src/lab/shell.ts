@@ -75,7 +75,7 @@ export class Shell {
 	}
 
 	private async make(n: net): Promise<Bash> {
-		const { Bash, defineCommand, latin1FromBytes, bytesFromUint8Array } = await loadBash();
+		const { Bash, defineCommand, latin1FromBytes } = await loadBash();
 		const host = this.host;
 		const task = new task_struct(host.machine, 'bash', new nsproxy(n, host.name));
 		const commands: CustomCommand[] = [];
@@ -93,7 +93,7 @@ export class Shell {
 					const text = utf8_decode(out);
 					const binary = text.includes('\ufffd');
 					const stdout = binary
-						? { stdout: latin1FromBytes(bytesFromUint8Array(out)), stdoutKind: 'bytes' as const }
+						? { stdout: latin1(out), stdoutKind: 'bytes' as const }
 						: { stdout: text, stdoutKind: 'text' as const };
 					return { ...stdout, stderr: proc.stderr.text(), exitCode };
 				}),
@@ -151,6 +151,13 @@ export class Shell {
 		parent.stderr.write(r.stderr);
 		return r.exitCode;
 	}
+}
+
+/** One character a byte, as just-bash carries bytes. */
+function latin1(b: Uint8Array): string {
+	let s = '';
+	for (let i = 0; i < b.length; i += 8192) s += String.fromCharCode(...b.subarray(i, i + 8192));
+	return s;
 }
 
 /** A command that goes on while the caller does other things. */

@@ -76,7 +76,7 @@ export function render(j: PacketJourney, options: RenderOptions = {}): string[] 
 	const o: Required<RenderOptions> = { detailed: options.detailed ?? false, colour: options.colour ?? noColour };
 	const c = o.colour;
 	const lines: string[] = [];
-	j.steps.forEach((s, i) => lines.push(...stepLines(s, i + 1, o)));
+	for (const [i, s] of j.steps.entries()) lines.push(...stepLines(s, i + 1, o));
 	lines.push('');
 	const paint =
 		j.action === 'drop' || j.action === 'reject'

@@ -1,0 +1,86 @@
+#!/usr/bin/env node
+/*
+ * cli/main.ts: the `linnet` command.
+ */
+import { Command, CommanderError } from 'commander';
+import { ImportError } from '../lab/import/snapshot.ts';
+import { PacketError } from '../packet/build.ts';
+import { CaptureError } from '../packet/capture.ts';
+import { CAPTURE_SCRIPT } from './capture-script.ts';
+import { demo } from './demo.ts';
+import { UserError } from './load.ts';
+import { type TraceFlags, trace } from './trace.ts';
+
+const program = new Command('linnet');
+program
+	.description("Linux's network stack in one process: ask what happens to a packet on a real host's configuration.")
+	.version('0.1.0')
+	.exitOverride()
+	.showHelpAfterError('(linnet --help tells more)');
+
+program
+	.command('trace')
+	.description('follow a packet, or a capture, through an imported host')
+	.argument(
+		'<words...>',
+		"in DEV PACKET | out PACKET | in DEV pcap FILE [in DEV pcap FILE …] [detailed]; PACKET: tcp 198.51.100.7:40000 203.0.113.5:443 [flags S] [ttl 5] …, or 'IP(src=…)/UDP(…)'",
+	)
+	.requiredOption(
+		'--host <path...>',
+		'folder or tar of the capture script, or loose files (an iptables-save alone will do)',
+	)
+	.option('--detailed', 'every function passed and every rule that did not match')
+	.option('--json', 'one JSON object a packet')
+	.option('--reply', 'follow the answer back, too')
+	.option('--at <time>', 'let time pass first: +5d, +90s')
+	.option('--only-drops', 'of a capture: only the packets that were dropped, rejected or undecided')
+	.option('--write <file>', 'of a capture: a pcapng whose packet comments say verdict, reason and rule')
+	.option('-q, --quiet', 'do not say what was assumed')
+	.addHelpText(
+		'after',
+		`
+Examples:
+  linnet trace --host examples/office/host in eth0 tcp 198.51.100.7:40000 203.0.113.5:443
+  linnet trace --host examples/office/host in eth0 'IP(src="198.51.100.7",dst="203.0.113.5",ttl=1)/UDP(dport=53)' detailed
+  linnet trace --host examples/office/host out tcp 203.0.113.5:0 1.1.1.1:443 --reply
+  linnet trace --host examples/office/host in eth0 pcap examples/office/eth0.pcap in eth2 pcap examples/office/eth2.pcap --only-drops`,
+	)
+	.action(async (words: string[], flags: TraceFlags) => {
+		process.exitCode = await trace(words, flags);
+	});
+
+program
+	.command('capture-script')
+	.description("print the script that collects a host's configuration (read it, then run it as root there)")
+	.action(() => {
+		process.stdout.write(CAPTURE_SCRIPT);
+	});
+
+program
+	.command('demo')
+	.description('the main job on a shipped example: an office router, captured from real Linux')
+	.action(async () => {
+		process.exitCode = await demo();
+	});
+
+// What reads us may stop reading (| head).
+process.stdout.on('error', (e: NodeJS.ErrnoException) => {
+	if (e.code === 'EPIPE') process.exit(0);
+	throw e;
+});
+
+try {
+	await program.parseAsync();
+} catch (e) {
+	if (e instanceof CommanderError) process.exitCode = e.exitCode === 0 ? 0 : 2;
+	else if (
+		e instanceof UserError ||
+		e instanceof ImportError ||
+		e instanceof PacketError ||
+		e instanceof CaptureError ||
+		e instanceof RangeError
+	) {
+		process.stderr.write(`linnet: ${e.message}\n`);
+		process.exitCode = 2;
+	} else throw e;
+}
