@@ -26,8 +26,9 @@ program
 		"in DEV PACKET | out PACKET | in DEV pcap FILE [in DEV pcap FILE …] [detailed]; PACKET: tcp 198.51.100.7:40000 203.0.113.5:443 [flags S] [ttl 5] …, or 'IP(src=…)/UDP(…)'",
 	)
 	.requiredOption(
-		'--host <path...>',
-		'folder or tar of the capture script, or loose files (an iptables-save alone will do)',
+		'--host <path>',
+		'folder or tar of the capture script, or loose files (an iptables-save alone will do); may be given again',
+		(path: string, paths: string[] | undefined) => [...(paths ?? []), path],
 	)
 	.option('--detailed', 'every function passed and every rule that did not match')
 	.option('--json', 'one JSON object a packet')
