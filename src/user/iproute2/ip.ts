@@ -9,9 +9,13 @@ import { type Process, utf8_decode } from '../libc.ts';
 import { IP_USAGE } from './help.ts';
 import { do_ipaddr } from './ipaddress.ts';
 import { do_iplink } from './iplink.ts';
+import { do_multiaddr } from './ipmaddr.ts';
+import { do_ipmonitor } from './ipmonitor.ts';
 import { do_ipneigh } from './ipneigh.ts';
 import { do_netns, netns_switch } from './ipnetns.ts';
+import { do_ipntable } from './ipntable.ts';
 import { do_iproute } from './iproute.ts';
+import { do_iprule } from './iprule.ts';
 import { rtnl_open, rtnl_set_strict_dump } from './libnetlink.ts';
 import { ll_map } from './ll_map.ts';
 import { read_rt_names } from './rt_names.ts';
@@ -41,13 +45,13 @@ function usage(g: ip_globals): never {
 const CMDS: readonly (readonly [string, command | null])[] = [
 	['address', do_ipaddr],
 	['addrlabel', null],
-	['maddress', null],
+	['maddress', do_multiaddr],
 	['route', do_iproute],
-	['rule', null],
+	['rule', do_iprule],
 	['neighbor', do_ipneigh],
 	['neighbour', do_ipneigh],
-	['ntable', null],
-	['ntbl', null],
+	['ntable', do_ipntable],
+	['ntbl', do_ipntable],
 	['link', do_iplink],
 	['l2tp', null],
 	['fou', null],
@@ -60,7 +64,7 @@ const CMDS: readonly (readonly [string, command | null])[] = [
 	['token', null],
 	['tcpmetrics', null],
 	['tcp_metrics', null],
-	['monitor', null],
+	['monitor', do_ipmonitor],
 	['xfrm', null],
 	['mroute', null],
 	['mrule', null],

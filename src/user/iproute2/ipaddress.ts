@@ -64,7 +64,7 @@ import { ADDR_USAGE } from './help.ts';
 import { netns_map_init } from './ipnetns_map.ts';
 import { COLOR_INET, COLOR_INET6, COLOR_NONE } from './json_print.ts';
 import { msg_attrs, request, rtnl_dump, rtnl_talk } from './libnetlink.ts';
-import { ifi_index, link_filter, print_linkinfo } from './link_print.ts';
+import { ifi_index, link_filter, print_link_stats, print_linkinfo } from './link_print.ts';
 import {
 	type args,
 	duparg,
@@ -444,6 +444,7 @@ async function get_addrs(g: ip_globals, f: link_filter): Promise<nlmsghdr[] | nu
 export async function ipaddr_list(g: ip_globals, a: args, do_link: boolean): Promise<number> {
 	const f = new link_filter();
 	f.do_link = do_link;
+	f.showqueue = true;
 	f.oneline = g.oneline;
 	f.family = do_link ? AF_PACKET : g.preferred_family;
 	const family = f.family;
@@ -467,7 +468,7 @@ export async function ipaddr_list(g: ip_globals, a: args, do_link: boolean): Pro
 	let addrs: nlmsghdr[] = [];
 	let no_link = false;
 	if (f.family !== AF_PACKET) {
-		if (g.oneline) no_link = true;
+		if (g.oneline && !g.brief) no_link = true;
 		const r = await get_addrs(g, f);
 		if (r === null) return 1;
 		addrs = r;
@@ -479,6 +480,7 @@ export async function ipaddr_list(g: ip_globals, a: args, do_link: boolean): Pro
 		if (no_link || print_linkinfo(g, n, f) >= 0) {
 			if (f.family !== AF_PACKET) print_selected_addrinfo(g, ifi_index(n), addrs, f);
 		}
+		if (!do_link && !no_link && !g.brief && g.show_stats > 0) print_link_stats(g, n);
 		g.out.close_json_object();
 	}
 	g.out.delete_json_obj();

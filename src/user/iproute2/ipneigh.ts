@@ -9,6 +9,7 @@ import {
 	nla_put,
 	nla_put_u8,
 	nla_put_u32,
+	type nlattr_table,
 	type nlmsghdr,
 } from '../../lib/nlattr.ts';
 import {
@@ -44,7 +45,6 @@ import { NEIGH_USAGE } from './help.ts';
 import { COLOR_IFNAME, COLOR_INET, COLOR_INET6, COLOR_MAC, COLOR_NONE } from './json_print.ts';
 import { msg_attrs, request, rtnl_dump, rtnl_talk } from './libnetlink.ts';
 import {
-	af_bit_len,
 	type args,
 	duparg,
 	duparg2,
@@ -193,6 +193,28 @@ function print_state(g: ip_globals, state: number): void {
 	g.out.close_json_array(null);
 }
 
+/** -br: address, device, link-layer address in columns. */
+function print_brief(g: ip_globals, n: nlmsghdr, tb: nlattr_table, family: number, index: number): number {
+	const { out } = g;
+	out.open_json_object(null);
+	if (n.nlmsg_type === RTM_DELNEIGH) out.any('deleted', true, 'Deleted ');
+	else if (n.nlmsg_type === RTM_GETNEIGH) out.null('miss', 'miss ');
+	if (tb[NDA_DST] !== null) {
+		const dst = format_host(family, nla_data(tb[NDA_DST]));
+		const color = family === AF_INET ? COLOR_INET : family === AF_INET6 ? COLOR_INET6 : COLOR_NONE;
+		out.colored(color, 'dst', dst, '', dst.padEnd(39), ' ');
+	}
+	const name = g.ll.index_to_name(index);
+	out.colored(COLOR_IFNAME, 'dev', name, '', name.padEnd(16), ' ');
+	if (tb[NDA_LLADDR] !== null) {
+		const ll = ll_addr_n2a(nla_data(tb[NDA_LLADDR]), g.ll.index_to_type(index));
+		out.colored(COLOR_MAC, 'lladdr', ll, '', ll, '');
+	}
+	out.fp('\n');
+	out.close_json_object();
+	return 0;
+}
+
 /** Shows one neighbour. Return: 0 also when the filter hides it. */
 export function print_neigh(g: ip_globals, n: nlmsghdr, f: neigh_filter): number {
 	const { out } = g;
@@ -203,6 +225,7 @@ export function print_neigh(g: ip_globals, n: nlmsghdr, f: neigh_filter): number
 	const flags = n.buf[n.data + 10];
 	const tb = msg_attrs(n, 12, NDA_MAX);
 	if (!neigh_passes(f, family, index, state, flags, n)) return 0;
+	if (g.brief) return print_brief(g, n, tb, family, index);
 	out.open_json_object(null);
 	if (n.nlmsg_type === RTM_DELNEIGH) out.any('deleted', true, 'Deleted ');
 	else if (n.nlmsg_type === RTM_GETNEIGH) out.null('miss', 'miss ');
@@ -239,7 +262,7 @@ export function print_neigh(g: ip_globals, n: nlmsghdr, f: neigh_filter): number
 		}
 		if (tb[NDA_PROBES] !== null) {
 			const p = nla_get_u32(tb[NDA_PROBES]);
-			out.any('probes', p, ` probes ${p} `);
+			out.any('probes', p, `probes ${p} `);
 		}
 	}
 	if (state !== 0) print_state(g, state);
@@ -270,9 +293,6 @@ function neigh_passes(
 		(state !== 0 || (f.state & 0x100) === 0)
 	) {
 		return false;
-	}
-	if (f.master !== 0 && tb[NDA_MASTER] === null) {
-		// An old kernel does not say; the request filtered.
 	}
 	if (f.pfx !== null && f.pfx.family !== 0) {
 		const dst = tb[NDA_DST];
@@ -469,5 +489,3 @@ export async function do_ipneigh(g: ip_globals, a: args): Promise<number> {
 	g.err(`Command "${w}" is unknown, try "ip neigh help".\n`);
 	exit(-1);
 }
-
-void af_bit_len;

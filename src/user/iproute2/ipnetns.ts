@@ -1,7 +1,6 @@
 /*
  * user/iproute2/ipnetns.ts: `ip netns`.                            Original: ip/ipnetns.c, lib/namespace.c
  */
-import { get_unaligned_le32 } from '../../lib/byteorder.ts';
 import { nla_get_u32, nla_put_u32, type nlmsghdr } from '../../lib/nlattr.ts';
 import { EEXIST, ENOENT, strerror } from '../../uapi/asm-generic/errno.ts';
 import { RTM_DELNSID, RTM_GETNSID, RTM_NEWNSID } from '../../uapi/linux/rtnetlink.ts';
@@ -12,7 +11,6 @@ import { msg_attrs, request, rtnl_dump, rtnl_talk } from './libnetlink.ts';
 import { type args, exit, get_integer, get_unsigned, invarg, type ip_globals, matches, unsupported } from './utils.ts';
 
 const NETNSA_NSID = 1;
-const NETNSA_PID = 2;
 const NETNSA_FD = 3;
 const NETNSA_TARGET_NSID = 4;
 const NETNSA_CURRENT_NSID = 5;
@@ -92,14 +90,14 @@ async function netns_list_id(g: ip_globals, a: args): Promise<number> {
 		if (a.is('target-nsid')) {
 			const w = a.next();
 			const v = get_integer(w);
-			if (v === null) invarg(g, '"target-nsid" value is invalid\n', w);
-			if (v < 0) invarg(g, '"target-nsid" value should be >= 0\n', w);
+			if (v === null) invarg(g, '"target-nsid" value is invalid', w);
+			if (v < 0) invarg(g, '"target-nsid" value should be >= 0', w);
 			target = v;
 		} else if (a.is('nsid')) {
 			const w = a.next();
 			const v = get_integer(w);
-			if (v === null) invarg(g, '"nsid" value is invalid\n', w);
-			if (v < 0) invarg(g, '"nsid" value should be >= 0\n', w);
+			if (v === null) invarg(g, '"nsid" value is invalid', w);
+			if (v < 0) invarg(g, '"nsid" value should be >= 0', w);
 			nsid = v;
 		} else usage(g);
 	}
@@ -109,14 +107,14 @@ async function netns_list_id(g: ip_globals, a: args): Promise<number> {
 	if (nsid >= 0) {
 		nla_put_u32(req, NETNSA_NSID, nsid);
 		const r = await rtnl_talk(g, req, true);
-		if (r.ret < 0 || r.answer === null) return 1;
+		if (r.ret < 0 || r.answer === null) return -2;
 		g.out.new_json_obj(g.json > 0);
 		const err = print_nsid(g, r.answer);
 		g.out.delete_json_obj();
-		return err < 0 ? 1 : 0;
+		return err < 0 ? -1 : 0;
 	}
 	const list = await rtnl_dump(g, req, 'Dump terminated\n');
-	if (list === null) return 1;
+	if (list === null) exit(1);
 	g.out.new_json_obj(g.json > 0);
 	for (const n of list) print_nsid(g, n);
 	g.out.delete_json_obj();
@@ -224,7 +222,7 @@ async function netns_identify(g: ip_globals, a: args): Promise<number> {
 	}
 	const fd = g.proc.open_netns(`/proc/${pid}/ns/net`);
 	if (fd < 0) {
-		g.err(`Cannot open network namespace for pid ${pid}: ${strerror(-fd)}\n`);
+		g.err(`Cannot open network namespace: ${strerror(-fd)}\n`);
 		return -1;
 	}
 	for (const name of await names_of(g, fd)) g.out.fp(`${name}\n`);
@@ -344,5 +342,3 @@ export async function do_netns(g: ip_globals, a: args): Promise<number> {
 	g.err(`Command "${w}" is unknown, try "ip netns help".\n`);
 	exit(-1);
 }
-
-void [get_unaligned_le32, NETNSA_PID];

@@ -2,11 +2,9 @@
  * user/iproute2/iproute.ts: `ip route`.                            Original: ip/iproute.c
  * Not here yet: encap, save, restore, showdump, vrf, MPLS (refused by name).
  */
-import { get_unaligned_le32, put_unaligned_le16 } from '../../lib/byteorder.ts';
+import { put_unaligned_le16 } from '../../lib/byteorder.ts';
 import {
 	nla_data,
-	nla_get_string,
-	nla_get_u8,
 	nla_get_u32,
 	nla_nest_end,
 	nla_nest_start_noflag,
@@ -74,13 +72,10 @@ import {
 	RTM_GETROUTE,
 	RTM_NEWROUTE,
 	RTN_ANYCAST,
-	RTN_BLACKHOLE,
 	RTN_BROADCAST,
 	RTN_LOCAL,
 	RTN_MULTICAST,
 	RTN_NAT,
-	RTN_PROHIBIT,
-	RTN_THROW,
 	RTN_UNICAST,
 	RTN_UNREACHABLE,
 	RTN_UNSPEC,
@@ -94,9 +89,7 @@ import { ROUTE_USAGE } from './help.ts';
 import { print_route, route_filter, rtmsg } from './iproute_print.ts';
 import { msg_attrs, request, rtnl_dump, rtnl_talk } from './libnetlink.ts';
 import {
-	ADDRTYPE_UNSPEC,
 	type args,
-	duparg,
 	duparg2,
 	exit,
 	get_addr,
@@ -110,14 +103,10 @@ import {
 	invarg,
 	type ip_globals,
 	matches,
-	missarg,
 	nodev,
-	PREFIXLEN_SPECIFIED,
 	read_family,
 	unsupported,
 } from './utils.ts';
-
-const F_ROOT = 1;
 
 function usage(g: ip_globals): never {
 	g.err(ROUTE_USAGE);
@@ -125,7 +114,7 @@ function usage(g: ip_globals): never {
 }
 
 /** A realm, or `from/to`. Return: both in one number, or null. */
-function get_rt_realms(g: ip_globals, arg: string): number | null {
+export function get_rt_realms(g: ip_globals, arg: string): number | null {
 	const slash = arg.indexOf('/');
 	let realm = 0;
 	if (slash >= 0) {
@@ -585,7 +574,6 @@ async function parse_selector(
 /** A prefix that was said without a length means all below it. */
 function default_prefixes(f: route_filter): void {
 	for (const p of [f.rdst, f.rsrc]) if (p.bitlen < 0) p.bitlen = 0;
-	void PREFIXLEN_SPECIFIED;
 }
 
 async function iproute_list_flush(g: ip_globals, a: args, act: action): Promise<number> {
@@ -700,7 +688,7 @@ async function iproute_get(g: ip_globals, a: args): Promise<number> {
 	let fib_match = false;
 	let from_ok = false;
 	let address_found = false;
-	let flags = RTM_F_LOOKUP_TABLE;
+	let flags = 0;
 	for (; a.more; a.shift()) {
 		if (a.is('tos') || a.matches('dsfield')) {
 			const w = a.next();
@@ -720,7 +708,7 @@ async function iproute_get(g: ip_globals, a: args): Promise<number> {
 		} else if (a.matches('mark')) {
 			const w = a.next();
 			const v = get_u32(w);
-			if (v === null) invarg(g, 'invalid mark', w);
+			if (v === null) invarg(g, 'invalid mark value', w);
 			nla_put_u32(req, RTA_MARK, v);
 		} else if (a.matches('oif') || a.is('dev')) {
 			odev = a.next();
@@ -785,6 +773,8 @@ async function iproute_get(g: ip_globals, a: args): Promise<number> {
 		if (idx === 0) return nodev(g, name);
 		nla_put_u32(req, attr, idx);
 	}
+	// Only IPv4 knows this flag.
+	if (family === AF_INET || family === AF_UNSPEC) flags |= RTM_F_LOOKUP_TABLE;
 	if (fib_match) flags |= RTM_F_FIB_MATCH;
 	req.u32(8, flags);
 	const r = await rtnl_talk(g, req, true);
@@ -848,6 +838,3 @@ export async function do_iproute(g: ip_globals, a: args): Promise<number> {
 	g.err(`Command "${w}" is unknown, try "ip route help".\n`);
 	exit(-1);
 }
-
-void [F_ROOT, get_unaligned_le32, nla_get_string, nla_get_u8, duparg, missarg, ADDRTYPE_UNSPEC];
-void [RTN_BLACKHOLE, RTN_PROHIBIT, RTN_THROW];

@@ -69,6 +69,7 @@ import {
 	inet_addr_match,
 	inet_prefix,
 	type ip_globals,
+	PREFIXLEN_SPECIFIED,
 	rt_addr_n2a,
 } from './utils.ts';
 
@@ -174,6 +175,8 @@ export function filter_route(f: route_filter, n: nlmsghdr, tb: nlattr_table): bo
 	] as const) {
 		if (p.family !== 0 && (r.family !== p.family || (p.bitlen >= 0 && p.bitlen < len))) return false;
 	}
+	// `default` says no family: what has no prefix.
+	if (f.mdst.family === 0 && (f.mdst.flags & PREFIXLEN_SPECIFIED) !== 0 && r.dst_len !== 0) return false;
 	if (f.rvia.family !== 0) {
 		const family = tb[RTA_VIA] !== null ? get_unaligned_le16(tb[RTA_VIA].buf, tb[RTA_VIA].off) : r.family;
 		if (family !== f.rvia.family) return false;
@@ -293,7 +296,7 @@ function print_metrics(g: ip_globals, metrics: nlattr): void {
 				if (i === RTAX_RTT) v /= 8;
 				else if (i === RTAX_RTTVAR) v /= 4;
 				v = Math.floor(v);
-				if (v >= 1000) out.any(name, v / 1000, `${sixg(v / 1000)}s `);
+				if (v >= 1000) out.any(name, v, `${sixg(v / 1000)}s `);
 				else out.any(name, v, `${v}ms `);
 				break;
 			default:

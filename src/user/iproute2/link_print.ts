@@ -94,6 +94,8 @@ export class link_filter {
 	ifindex = 0;
 	family = 0;
 	oneline = false;
+	/** With `qlen`: lists, not news. */
+	showqueue = false;
 	/** `ip link` rather than `ip addr`. */
 	do_link = false;
 	up = false;
@@ -524,6 +526,15 @@ function stats_text(g: ip_globals, s: stats, carrier_changes: nlattr | null): st
 	return lines.join(g.nl);
 }
 
+/** The statistics of a link by themselves, as `ip -s addr` has them behind its addresses. */
+export function print_link_stats(g: ip_globals, n: nlmsghdr): void {
+	const tb = msg_attrs(n, 16, IFLA_MAX);
+	const s = read_stats(tb);
+	if (s === null) return;
+	print_stats64(g, s, tb[IFLA_CARRIER_CHANGES]);
+	g.out.fp('\n');
+}
+
 // ---- the whole ----
 
 /** Shows one link. Return: -1 when the filter hides it, 1 when it ends its JSON object itself (brief). */
@@ -564,7 +575,7 @@ export function print_linkinfo(g: ip_globals, n: nlmsghdr, f: link_filter): numb
 		const name = g.names.group_n2a(nla_get_u32(tb[IFLA_GROUP]));
 		out.any('group', name, `group ${name} `);
 	}
-	if (tb[IFLA_TXQLEN] !== null) {
+	if (f.showqueue && tb[IFLA_TXQLEN] !== null) {
 		const q = nla_get_u32(tb[IFLA_TXQLEN]) | 0;
 		if (q !== 0) out.any('txqlen', q, `qlen ${q}`);
 	}

@@ -284,7 +284,7 @@ export class rt_names {
 	}
 
 	inet_proto_n2a(id: number): string {
-		return this.show(this.ipprotos, id);
+		return (this.numeric ? undefined : this.ipprotos.by_id.get(id)) ?? `ipproto-${id}`;
 	}
 
 	inet_proto_a2n(arg: string): number | null {
@@ -294,7 +294,7 @@ export class rt_names {
 	}
 
 	ll_type_n2a(id: number): string {
-		return this.lltypes.by_id.get(id) ?? `[${id}]`;
+		return (this.numeric ? undefined : this.lltypes.by_id.get(id)) ?? `[${id}]`;
 	}
 
 	rtntype_n2a(id: number): string {

@@ -549,3 +549,25 @@ export function fnmatch(pattern: string, text: string): boolean {
 	}
 	return new RegExp(re + '$', 's').test(text);
 }
+
+/** Year, month (0 to 11), day, weekday, and the time of a day since 1970, in UTC. */
+export function civil(sec: number): { y: number; m: number; d: number; wd: number; hms: string } {
+	const days = Math.floor(sec / 86400);
+	const rest = sec - days * 86400;
+	// Howard Hinnant's days-from-civil, backwards: eras of 400 years, the year beginning in March.
+	const z = days + 719468;
+	const era = Math.floor(z / 146097);
+	const doe = z - era * 146097;
+	const yoe = Math.floor((doe - Math.floor(doe / 1460) + Math.floor(doe / 36524) - Math.floor(doe / 146096)) / 365);
+	const doy = doe - (365 * yoe + Math.floor(yoe / 4) - Math.floor(yoe / 100));
+	const mp = Math.floor((5 * doy + 2) / 153);
+	const m = mp < 10 ? mp + 2 : mp - 10;
+	const two = (v: number): string => String(v).padStart(2, '0');
+	return {
+		y: yoe + era * 400 + (m < 2 ? 1 : 0),
+		m,
+		d: doy - Math.floor((153 * mp + 2) / 5) + 1,
+		wd: (((days + 4) % 7) + 7) % 7,
+		hms: `${two(Math.floor(rest / 3600))}:${two(Math.floor(rest / 60) % 60)}:${two(rest % 60)}`,
+	};
+}

@@ -3,20 +3,18 @@
  * Root and Linux only: `node scripts/run.mjs test/user/iproute2/compare.ts [FILE…]`. Two namespaces of the same shape: the real program
  * acts in one, ours (its system calls relayed by relay.py) in the other; after each command the state of both is compared too.
  * A case file: a line is a command for both; `! cmd` runs only as preparation, by the real program in both.
- * `--record FILE.json` writes what our program asked and heard, and what the real one printed: ip.test.ts replays it without root.
+ * `--record FILE.gz` writes what our program asked and heard, and what the real one printed: ip.test.ts replays it without root.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { msghdr, sockaddr } from '../../../src/uapi/linux/socket.ts';
+import { gzipSync } from 'node:zlib';
 import { ip } from '../../../src/user/iproute2/ip.ts';
-import { OutStream, type Process, utf8_decode } from '../../../src/user/libc.ts';
+import { type Json, relay_process } from './relay.ts';
 
 const PREFIX = `lnip${process.pid}`;
 const HERE = 'test/user/iproute2';
-
-type Json = string | number | null | Json[] | { [k: string]: Json };
 
 /** System calls of one namespace, answered by relay.py. */
 class Relay {
@@ -60,68 +58,6 @@ class Relay {
 	}
 }
 
-function num(r: Json): number {
-	return typeof r === 'number' ? r : -((r as { errno: number }).errno ?? 22);
-}
-
-const hex = (b: Uint8Array): string => Buffer.from(b).toString('hex');
-
-/** What a program sees, over a relay. */
-export function relay_process(call: (op: string, args: Json[]) => Json, argv: string[]): Process {
-	const proc = {
-		argv,
-		env: new Map<string, string>(),
-		cwd: '/',
-		stdin: new Uint8Array(0),
-		stdout: new OutStream(),
-		stderr: new OutStream(),
-		task: { signal_pending: false },
-		socket: (f: number, t: number, p: number) => num(call('socket', [f, t, p])),
-		bind: (fd: number, a: sockaddr) => num(call('bind', [fd, a.nl_pid, a.nl_groups])),
-		getsockname: (fd: number, a: sockaddr) => {
-			const r = call('getsockname', [fd]);
-			if (!Array.isArray(r)) return num(r);
-			a.nl_pid = (r[0] as number) >>> 0;
-			a.nl_groups = r[1] as number;
-			return 0;
-		},
-		setsockopt: (fd: number, l: number, o: number, v: number | Uint8Array) => {
-			const b = typeof v === 'number' ? Uint8Array.of(v, v >>> 8, v >>> 16, v >>> 24) : v;
-			return num(call('setsockopt', [fd, l, o, hex(b)]));
-		},
-		sendmsg: async (fd: number, m: msghdr) => num(call('send', [fd, hex(m.msg_iov)])),
-		recvmsg: async (fd: number, m: msghdr, flags: number) => {
-			const r = call('recv', [fd, m.msg_iov.length, flags]);
-			const ok = r as { len?: number; data: string; pid: number; groups: number };
-			if (ok.len === undefined) return num(r);
-			m.msg_iov.set(Buffer.from(ok.data, 'hex').subarray(0, m.msg_iov.length));
-			if (m.msg_name !== null) {
-				m.msg_name.nl_pid = ok.pid;
-				m.msg_name.nl_groups = ok.groups;
-			}
-			return ok.len;
-		},
-		close: (fd: number) => num(call('close', [fd])),
-		open_netns: (p: string) => num(call('open', [p])),
-		setns: (fd: number) => num(call('setns', [fd])),
-		netns_ino: (fd: number) => num(call('ino', [fd])),
-		readFile: async (p: string) => {
-			const r = call('read', [p]);
-			return typeof r === 'string' ? utf8_decode(Buffer.from(r, 'hex')) : num(r);
-		},
-		readdir: async (p: string) => {
-			const r = call('readdir', [p]);
-			return Array.isArray(r) ? (r as string[]) : num(r);
-		},
-		writeFile: async () => 0,
-		realtime: () => ({ sec: 1_700_000_000, nsec: 0 }),
-		monotonic: () => 0,
-		random: () => 4,
-		on_signal: () => {},
-	};
-	return proc as unknown as Process;
-}
-
 interface Shown {
 	stdout: string;
 	stderr: string;
@@ -154,7 +90,7 @@ function same_state(s: string): string {
 function state(ns: string): string {
 	return STATE.map((c) => {
 		const out = same_state(real(ns, c).stdout);
-		return c[2] === 'neigh'
+		return c.includes('neigh') && out !== '' ? JSON.stringify((JSON.parse(out) as Json[]).map((x) => JSON.stringify(x)).sort()) : out;
 			? out
 					.split(/\},\{|\[|\]/)
 					.sort()
@@ -259,7 +195,8 @@ async function main(): Promise<number> {
 	} finally {
 		for (const ns of [a, b]) spawnSync('ip', ['netns', 'del', ns]);
 	}
-	if (record !== null) writeFileSync(record, recorded.map((r) => JSON.stringify(r)).join('\n') + '\n');
+	if (record !== null)
+		writeFileSync(record, gzipSync(recorded.map((r) => JSON.stringify(r)).join('\n') + '\n', { level: 9 }));
 	process.stdout.write(`${passed} passed, ${failed} failed\n`);
 	return failed === 0 ? 0 : 1;
 }

@@ -3,6 +3,7 @@
 Started by compare.ts inside a network namespace; reads from the FIFO argv[1], answers to argv[2].
 """
 import ctypes
+import fcntl
 import json
 import os
 import socket
@@ -47,6 +48,9 @@ def call(op, a):
     if op == 'setns':
         if libc.setns(a[0], CLONE_NEWNET) < 0:
             raise OSError(ctypes.get_errno(), 'setns')
+        return 0
+    if op == 'ioctl':
+        fcntl.ioctl(a[0], a[1], bytes.fromhex(a[2]))
         return 0
     if op == 'ino':
         return os.fstat(a[0]).st_ino
