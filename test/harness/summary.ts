@@ -22,11 +22,7 @@ export function summarise(results: Result[]): string {
 		if (r.kind === 'passed') count.passed++;
 		if (r.kind !== 'failed') continue;
 		count.failed++;
-		// What follows from another difference says nothing of its own: counters and drops where the packets differ already.
-		const direct = r.differences.filter((d) => d.facet === 'output' || d.facet === 'frames' || d.facet === 'log');
-		const told = direct.length > 0 ? direct : r.differences;
-		const found = told.length > 0 ? told.flatMap(symptomsOf) : [plain(r.note ?? 'failed')];
-		for (const s of found) {
+		for (const s of symptomsOfResult(r)) {
 			const names = symptoms.get(s) ?? new Set();
 			names.add(r.name.split('/').slice(-2).join('/'));
 			symptoms.set(s, names);
@@ -41,6 +37,18 @@ export function summarise(results: Result[]): string {
 		out.push(`- **${list.length}** ${symptom}`, `  ${list.slice(0, 8).join(', ')}${more}`);
 	}
 	return out.join('\n') + '\n';
+}
+
+function symptomsOfResult(r: Result): string[] {
+	// What follows from another difference says nothing of its own: counters and drops where the packets differ already.
+	const direct = r.differences.filter((d) => d.facet === 'output' || d.facet === 'frames' || d.facet === 'log');
+	const told = direct.length > 0 ? direct : r.differences;
+	return told.length > 0 ? told.flatMap(symptomsOf) : [plain(r.note ?? 'failed')];
+}
+
+/** The first thing that went wrong, in one line. */
+export function mainSymptom(r: Result): string {
+	return symptomsOfResult(r)[0].slice(0, 240);
 }
 
 /** What went wrong without what only this scenario has. */
