@@ -302,8 +302,7 @@ export function inet_getname(sock: socket, addr: sockaddr, peer: boolean): numbe
 	const inet = inet_sk(sk);
 	addr.sa_family = AF_INET;
 	if (peer) {
-		if (inet.inet_dport === 0 || (sk.sk_state === TCP_CLOSE && sk.sk_state !== TCP_ESTABLISHED && sk.sk_type === 1))
-			return -ENOTCONN;
+		if (inet.inet_dport === 0) return -ENOTCONN;
 		addr.sin_port = inet.inet_dport;
 		addr.sin_addr = inet.inet_daddr;
 	} else {
