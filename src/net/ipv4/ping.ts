@@ -160,10 +160,11 @@ function ping_close(sk: sock): void {
 function ping_bind(sk: sock, addr: sockaddr): number {
 	const inet = inet_sk(sk);
 	if (addr.sa_family !== AF_INET && !(addr.sa_family === AF_UNSPEC && addr.sin_addr === 0)) return -EAFNOSUPPORT;
-	const type = inet_addr_type(sk.net, addr.sin_addr);
-	if (type === RTN_MULTICAST || type === RTN_BROADCAST) return -EADDRNOTAVAIL;
-	if (addr.sin_addr !== 0 && type !== RTN_LOCAL && !inet_addr_valid_or_nonlocal(sk.net, inet, addr.sin_addr, type))
-		return -EADDRNOTAVAIL;
+	if (addr.sin_addr !== 0) {
+		const type = inet_addr_type(sk.net, addr.sin_addr);
+		if (type === RTN_MULTICAST || type === RTN_BROADCAST) return -EADDRNOTAVAIL;
+		if (type !== RTN_LOCAL && !inet_addr_valid_or_nonlocal(sk.net, inet, addr.sin_addr, type)) return -EADDRNOTAVAIL;
+	}
 	if (inet.inet_num !== 0 || sk.sk_state !== TCP_CLOSE) return -EINVAL;
 	inet.inet_rcv_saddr = addr.sin_addr;
 	inet.inet_saddr = addr.sin_addr;
