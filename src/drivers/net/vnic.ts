@@ -32,8 +32,10 @@ import {
 	NETDEV_TX_OK,
 	NETIF_F_FRAGLIST,
 	NETIF_F_GSO_UDP_L4,
+	NETIF_F_GSO_UDP_TUNNEL,
 	NETIF_F_HW_CSUM,
-	NETIF_F_RXCSUM,
+	NETIF_F_HW_VLAN_CTAG_TX,
+	NETIF_F_HW_VLAN_STAG_TX,
 	NETIF_F_SG,
 	NETIF_F_TSO,
 	NETIF_F_TSO_ECN,
@@ -378,7 +380,10 @@ function vnic_fix_features(dev: net_device, features: number): number {
 	const cable = netdev_priv<vnic_priv>(dev).cable;
 	// What the cable cannot carry undone, the stack must do.
 	if (cable !== null && cable.offload) return features;
-	return features & ~(NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4);
+	return (
+		features &
+		~(NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4 | NETIF_F_GSO_UDP_TUNNEL)
+	);
 }
 
 function vnic_get_stats64(dev: net_device, s: rtnl_link_stats64): void {
@@ -428,17 +433,11 @@ export function vnic_create(net: net, name: string, options: vnic_options): net_
 	dev.num_rx_queues = n;
 	dev.real_num_rx_queues = n;
 	dev.irq = ++net.machine.net.irq;
-	dev.hw_features =
-		NETIF_F_SG |
-		NETIF_F_FRAGLIST |
-		NETIF_F_HW_CSUM |
-		NETIF_F_RXCSUM |
-		NETIF_F_TSO |
-		NETIF_F_TSO6 |
-		NETIF_F_TSO_ECN |
-		NETIF_F_GSO_UDP_L4;
+	const own =
+		NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4 | NETIF_F_GSO_UDP_TUNNEL;
+	dev.hw_features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HW_VLAN_CTAG_TX | NETIF_F_HW_VLAN_STAG_TX | own;
 	dev.features = dev.hw_features;
-	dev.ethtool_ops = vnic_ethtool_ops;
+	dev.ethtool_ops = vnic_ethtool_ops();
 	if (options.mac !== null) dev.dev_addr.set(options.mac.subarray(0, 6));
 	else eth_hw_addr_random(dev);
 	const priv = new vnic_priv(dev);

@@ -4,15 +4,18 @@
  */
 
 import { KERN_INFO, printk } from '../../kernel/printk.ts';
+import { IFF_LOOPBACK } from '../../uapi/linux/if.ts';
 import { call_netdevice_notifiers, NETDEV_FEAT_CHANGE } from './dev.ts';
 import {
-	NETIF_F_FRAGLIST,
 	NETIF_F_GRO,
+	NETIF_F_GRO_FRAGLIST,
+	NETIF_F_GRO_UDP_FWD,
 	NETIF_F_GSO,
 	NETIF_F_GSO_UDP_L4,
 	NETIF_F_HW_CSUM,
 	NETIF_F_IP_CSUM,
 	NETIF_F_LRO,
+	NETIF_F_NOCACHE_COPY,
 	NETIF_F_RXCSUM,
 	NETIF_F_SG,
 	NETIF_F_TSO,
@@ -24,14 +27,17 @@ import {
 
 /** What the stack does itself for any device. */
 export const NETIF_F_SOFT_FEATURES = NETIF_F_GSO | NETIF_F_GRO;
+/** Likewise, but off until asked for. */
+export const NETIF_F_SOFT_FEATURES_OFF = NETIF_F_GRO_FRAGLIST | NETIF_F_GRO_UDP_FWD;
 export const NETIF_F_ALL_TSO = NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_TSO_MANGLEID;
 const NETIF_F_CSUM_MASK = NETIF_F_HW_CSUM | NETIF_F_IP_CSUM;
 
 /** At registration: the stack's own features are on, and all that the driver turned on is wanted. */
 export function netdev_init_features(dev: net_device): void {
-	dev.hw_features |= NETIF_F_SOFT_FEATURES;
+	dev.hw_features |= NETIF_F_SOFT_FEATURES | NETIF_F_SOFT_FEATURES_OFF;
 	dev.features |= NETIF_F_SOFT_FEATURES;
 	dev.wanted_features = dev.features & dev.hw_features;
+	if (!(dev.flags & IFF_LOOPBACK)) dev.hw_features |= NETIF_F_NOCACHE_COPY;
 	// Rewriting IP ids for TSO must be asked for.
 	if (dev.hw_features & NETIF_F_TSO) dev.hw_features |= NETIF_F_TSO_MANGLEID;
 	__netdev_update_features(dev);
@@ -57,7 +63,6 @@ function netdev_fix_features(dev: net_device, features: number): number {
 		features = drop_feature(dev, features, NETIF_F_GSO, 'Dropping NETIF_F_GSO since no SG feature.');
 	}
 	if (!(features & NETIF_F_RXCSUM)) features &= ~NETIF_F_LRO;
-	if (!(features & NETIF_F_SG)) features &= ~NETIF_F_FRAGLIST;
 	return features;
 }
 

@@ -31,20 +31,30 @@ export const NETIF_F_TSO6 = 1 << 5;
 export const NETIF_F_GSO = 1 << 6;
 export const NETIF_F_GRO = 1 << 7;
 export const NETIF_F_LRO = 1 << 8;
-export const NETIF_F_RXHASH = 1 << 9;
+export const NETIF_F_GSO_FRAGLIST = 1 << 9;
 export const NETIF_F_HIGHDMA = 1 << 10;
 export const NETIF_F_FRAGLIST = 1 << 11;
 export const NETIF_F_GSO_UDP_L4 = 1 << 12;
 export const NETIF_F_LOOPBACK = 1 << 13;
-export const NETIF_F_RXALL = 1 << 14;
-export const NETIF_F_NTUPLE = 1 << 15;
+/** UDP tunnels, with and without outer checksum. */
+export const NETIF_F_GSO_UDP_TUNNEL = 1 << 14;
+/** GRE and IP-in-IP of every kind. */
+export const NETIF_F_GSO_GRE_IPXIP = 1 << 15;
 export const NETIF_F_HW_VLAN_CTAG_TX = 1 << 16;
 export const NETIF_F_HW_VLAN_CTAG_RX = 1 << 17;
 export const NETIF_F_VLAN_CHALLENGED = 1 << 18;
-export const NETIF_F_LLTX = 1 << 19;
+export const NETIF_F_HW_VLAN_STAG_TX = 1 << 19;
+/** dev->netns_immutable. */
 export const NETIF_F_NETNS_IMMUTABLE = 1 << 20;
 export const NETIF_F_TSO_ECN = 1 << 21;
 export const NETIF_F_TSO_MANGLEID = 1 << 22;
+export const NETIF_F_HW_VLAN_STAG_RX = 1 << 23;
+export const NETIF_F_SCTP_CRC = 1 << 24;
+export const NETIF_F_GSO_SCTP = 1 << 25;
+export const NETIF_F_NOCACHE_COPY = 1 << 26;
+export const NETIF_F_GRO_FRAGLIST = 1 << 27;
+export const NETIF_F_GRO_UDP_FWD = 1 << 28;
+export const NETIF_F_GSO_ACCECN = 1 << 29;
 
 export const NETREG_UNINITIALIZED = 0;
 export const NETREG_REGISTERED = 1;
