@@ -10,7 +10,7 @@ import { drop_reason_name } from '../net/core/dropreason.ts';
 import type { net } from '../net/core/net_namespace.ts';
 import type { net_device } from '../net/core/netdevice.ts';
 import { programs } from '../user/index.ts';
-import { type Programs, SIGKILL, utf8 } from '../user/libc.ts';
+import { type Process, type Programs, SIGKILL, utf8 } from '../user/libc.ts';
 import { Disk } from './disk.ts';
 import { Job, Shell, type ShellOptions, type ShellResult } from './shell.ts';
 import type { World } from './world.ts';
@@ -160,6 +160,19 @@ export class Host {
 				proc.stdin = typeof options.stdin === 'string' ? utf8(options.stdin) : options.stdin;
 			const exitCode = await this.shell.start(program, proc);
 			return { stdout: proc.stdout.text(), stderr: proc.stderr.text(), exitCode };
+		});
+	}
+
+	/** Runs `work` as a process of this host: for what talks to its kernel without being a program on its own. */
+	process<T>(name: string, work: (proc: Process) => Promise<T>): Promise<T> {
+		return this.world.job(async () => {
+			const proc = this.shell.process([name], this.machine.init_net);
+			let result: T | undefined;
+			await this.shell.start(async (p) => {
+				result = await work(p);
+				return 0;
+			}, proc);
+			return result as T;
 		});
 	}
 

@@ -242,12 +242,14 @@ export function explain(root: journey, look: RuleLookup = () => undefined): Pack
 	let sent: trace_record | null = null;
 	let delivered: trace_record | null = null;
 	let rejected = false;
+	let undecided: Record<string, unknown> | null = null;
 	for (const r of records) {
 		const d = r.detail ?? {};
 		if (r.kind === 'rule' && d.matched === true && Number(d.rulenum) > 0) {
 			lastRule = d;
 			if (d.target === 'REJECT') rejected = true;
 		}
+		if (r.kind === 'rule' && cause.unknown !== undefined && undecided === null) undecided = d;
 		if (r.kind === 'policy') lastRule = { ...d, rulenum: 0 };
 		if (
 			r.kind === 'note' ||
@@ -291,7 +293,7 @@ export function explain(root: journey, look: RuleLookup = () => undefined): Pack
 	if (cause.unknown !== undefined) {
 		out.action = 'undecided';
 		out.why = `the rule uses what linnet does not know: ${str(cause.unknown)}`;
-		if (lastRule !== null) out.rule = ruleText(look, out.machine, lastRule);
+		if (undecided !== null) out.rule = ruleText(look, out.machine, undecided);
 	} else if (dropped !== null) {
 		const reason = str(dropped.detail?.reason);
 		out.reason = reason;

@@ -2,6 +2,8 @@
  * lab/import/import.ts: a real host's configuration, set up on a host of ours with the same commands that people type.
  * What is missing is assumed, what is not modelled is left out, and both are said.
  */
+
+import { restore } from '../../user/iptables/iptables-restore.ts';
 import type { Host, Nic } from '../host.ts';
 import { Surroundings } from '../surroundings.ts';
 import type { World } from '../world.ts';
@@ -361,19 +363,18 @@ async function importRuleset(imp: ImportedHost): Promise<void> {
 		imp.notes.push({ kind: 'assumed', where: 'iptables-save', text: 'not there: no rules' });
 		return;
 	}
-	const r = await host.exec(['iptables-restore', '--counters', '--keep-unknown'], { stdin: snapshot.ruleset.text });
-	for (const line of r.stderr.split('\n')) {
-		const m = /line (\d+): (.*)$/.exec(line);
-		if (m !== null && r.exitCode === 0)
-			imp.notes.push({ kind: 'left out', where: `${snapshot.ruleset.file}:${m[1]}`, text: m[2] });
-	}
-	if (r.exitCode !== 0) {
+	const { file, text } = snapshot.ruleset;
+	const r = await host.process('iptables-restore', (proc) => restore(proc, text, { unknown: 'keep', counters: true }));
+	if (r.status !== 0) {
 		const m = /line:? (\d+)/.exec(r.stderr);
-		throw new ImportError(
-			snapshot.ruleset.file,
-			m === null ? null : Number(m[1]),
-			r.stderr.trim().replaceAll('\n', ' '),
-		);
+		throw new ImportError(file, m === null ? null : Number(m[1]), r.stderr.trim().replaceAll('\n', ' '));
+	}
+	for (const u of r.report.unknown) {
+		imp.notes.push({
+			kind: 'left out',
+			where: `${file}:${u.line}`,
+			text: `${u.why}: kept as it stands; a packet that reaches this rule cannot be judged`,
+		});
 	}
 }
 
