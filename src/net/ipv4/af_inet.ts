@@ -68,7 +68,6 @@ import {
 	sock_set_flag,
 	sock_writeable,
 	TCP_CLOSE,
-	TCP_ESTABLISHED,
 } from '../core/sock.ts';
 import { type proto_ops, SS_CONNECTED, SS_UNCONNECTED, sock_register, type socket } from '../socket.ts';
 import { arp_ioctl } from './arp.ts';
