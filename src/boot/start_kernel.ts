@@ -2,7 +2,9 @@
  * boot/start_kernel.ts: boots a machine: every room's init, in the one order that works.   Linux: init/main.c and the initcalls
  * Walk: the bare kernel, net/core, the Internet family, netfilter, drivers last: a device that registers finds everybody listening.
  */
+import { dummy_init } from '../drivers/net/dummy.ts';
 import { loopback_init } from '../drivers/net/loopback.ts';
+import { veth_init } from '../drivers/net/veth.ts';
 import type { Machine } from '../kernel/machine.ts';
 import { sysctl_root } from '../kernel/sysctl.ts';
 import { net_dev_init } from '../net/core/dev.ts';
@@ -77,5 +79,7 @@ export function start_kernel(machine: Machine): void {
 	ctnetlink_init(machine);
 	iptables_init(machine);
 
+	veth_init(machine);
+	dummy_init(machine);
 	loopback_init(machine);
 }

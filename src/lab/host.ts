@@ -6,6 +6,7 @@ import type { Cable, CablePort } from '../drivers/net/cable.ts';
 import { vnic_create, vnic_plug } from '../drivers/net/vnic.ts';
 import { Machine } from '../kernel/machine.ts';
 import { send_sig } from '../kernel/sched.ts';
+import { dev_open } from '../net/core/dev.ts';
 import { drop_reason_name } from '../net/core/dropreason.ts';
 import type { net } from '../net/core/net_namespace.ts';
 import type { net_device } from '../net/core/netdevice.ts';
@@ -94,6 +95,8 @@ export class Host {
 		this.machine.rootfs = this.disk;
 		this.programs = programs;
 		start_kernel(this.machine);
+		// As every init system does.
+		dev_open(this.machine.init_net.loopback_dev);
 		this.shell = new Shell(this);
 		for (const [key, value] of Object.entries(options.sysctl ?? {})) this.sysctl(key, value);
 	}
