@@ -39,7 +39,10 @@ export const forward64: Bench = {
 	rounds: 7,
 	more: true,
 	ours: (quick) => forwarding('', quick ? 320000 : 1280000),
-	peers: [{ name: 'linux-veth', side: () => linuxForward('') }],
+	peers: [
+		{ name: 'linux-veth', side: () => linuxForward('') },
+		{ name: 'linux-xdp', side: () => linuxForward('', '', 'xdp') },
+	],
 };
 
 const NAT = 'iptables -t nat -A POSTROUTING -o eth1 -j MASQUERADE';
