@@ -220,7 +220,6 @@ export class net_core {
 	dev_weight_tx_bias = 1;
 	dev_tx_weight = 64;
 	default_qdisc = 'pfifo_fast';
-	sysctl_optmem_max = 131072;
 	message_cost = 5;
 	message_burst = 10;
 	netdev_tstamp_prequeue = 1;
@@ -228,6 +227,8 @@ export class net_core {
 	max_skb_frags = 17;
 	busy_poll = 0;
 	busy_read = 0;
+	sysctl_txrehash = 1;
+	sysctl_tstamp_allow_data = 1;
 	warnings = 0;
 
 	constructor(machine: Machine) {
