@@ -93,6 +93,7 @@ export async function trace(words: string[], flags: TraceFlags): Promise<number>
 	const options = { detailed: detailed || flags.detailed === true, colour: c };
 	if (job.kind === 'pcap') return traceCaptures(imp, replay, job.captures, flags, options);
 
+	if (job.kind === 'out') await fillSource(replay, job.packet);
 	const p = build(job.packet);
 	let result: Replayed;
 	if (job.kind === 'in') {
@@ -119,6 +120,19 @@ export async function trace(words: string[], flags: TraceFlags): Promise<number>
 		}
 	}
 	return result.journey.action === 'undecided' ? 3 : 0;
+}
+
+/** `0.0.0.0` (or port 0) as the source of a packet in the short form: what the kernel would choose. */
+async function fillSource(replay: Replay, words: string[]): Promise<void> {
+	const src = /^(\d+\.\d+\.\d+\.\d+)(?::(\d+))?$/.exec(words[1] ?? '');
+	const dst = /^(\d+)\.(\d+)\.(\d+)\.(\d+)/.exec(words[2] ?? '');
+	if (!isShort(words[0]) || src === null || dst === null) return;
+	let addr = src[1];
+	if (addr === '0.0.0.0') {
+		const to = dst.slice(1, 5).reduce((acc, x) => acc * 256 + Number(x), 0);
+		addr = (await replay.route(to, 0)).src ?? addr;
+	}
+	words[1] = src[2] === undefined ? addr : `${addr}:${src[2] === '0' ? 40000 : src[2]}`;
 }
 
 function print(j: PacketJourney, flags: TraceFlags, options: Parameters<typeof render>[1], what: string): void {

@@ -87,6 +87,7 @@ export function render(j: PacketJourney, options: RenderOptions = {}): string[] 
 	lines.push(`${c.bold('Action:')} ${paint(actionLine(j))}`);
 	const reason = reasonLine(j);
 	if (reason !== '') lines.push(`${c.bold('Reason:')} ${reason}`);
+	else if (j.why !== undefined) lines.push(`${c.bold('Note:')} ${j.why}`);
 	const config = configLine(j);
 	if (config !== '') lines.push(`${c.bold('Config:')} ${config}`);
 	if (j.counter !== undefined) lines.push(`${c.bold('Counter:')} ${j.counter}`);

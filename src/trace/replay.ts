@@ -69,10 +69,20 @@ export class Replay {
 		return this.result('rx');
 	}
 
+	/** What `ip route get` says of a destination: its first line, and the source address that the kernel would choose. */
+	async route(dst: number, src: number): Promise<{ text: string; src: string | null }> {
+		const from = src === 0 ? [] : ['from', dotted(src)];
+		const r = await this.imp.host.exec(['ip', 'route', 'get', dotted(dst), ...from]);
+		const text = (r.exitCode === 0 ? r.stdout.split('\n')[0] : r.stderr.split('\n')[0]).trim();
+		return { text, src: /\bsrc (\S+)/.exec(text)?.[1] ?? null };
+	}
+
 	/** The host itself sends an IPv4 packet (from its IP header on) by a raw socket. */
 	async send(packet: Uint8Array): Promise<Replayed> {
 		const { host } = this.imp;
 		const { machine, world } = host;
+		const route =
+			packet.length < 20 ? null : await this.route(get_unaligned_be32(packet, 16), get_unaligned_be32(packet, 12));
 		this.sent = [];
 		this.recorder.take();
 		this.recorder.start(machine);
@@ -80,7 +90,24 @@ export class Replay {
 		world.advanceTo(world.clock.now);
 		this.recorder.stop(machine);
 		const out = this.result('local');
-		if (r.exitCode !== 0) out.journey.why ??= r.stderr.trim();
+		if (r.exitCode !== 0) out.journey.why ??= r.stderr.trim().replace(/^linnet-send: /, 'the system call failed: ');
+		// The route of a socket's packet is looked up before the packet is made: asked for again, it is the same.
+		if (route !== null) {
+			const step = out.journey.steps[0];
+			out.journey.steps.unshift({
+				time: step?.time ?? world.clock.now,
+				machine: host.name,
+				netns: '',
+				dev: '',
+				fn: 'ip_route_output_flow',
+				phase: 'route',
+				text: route.text,
+				detail: [],
+				data: {},
+				changes: [],
+				decision: true,
+			});
+		}
 		return out;
 	}
 
@@ -116,6 +143,10 @@ export class Replay {
 		const r = findRuleLine(this.imp.snapshot, table, chain, num);
 		return r === undefined ? undefined : `${r.file} line ${r.line}`;
 	}
+}
+
+function dotted(addr: number): string {
+	return `${addr >>> 24}.${(addr >>> 16) & 255}.${(addr >>> 8) & 255}.${addr & 255}`;
 }
 
 /** The Ethernet frame that a neighbour of `dev` would send: to the device's own address, from the address of whoever is the next hop. */
