@@ -1,13 +1,18 @@
 // Bundles one TypeScript entry with esbuild and runs it: node scripts/run.mjs test/harness/main.ts ARG...
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 const [entry, ...args] = process.argv.slice(2);
 const root = resolve(import.meta.dirname, '..');
-const outfile = resolve(root, 'node_modules/.cache/linnet', entry.replaceAll('/', '-').replace(/\.ts$/, '.mjs'));
+const outfile = resolve(
+	root,
+	'node_modules/.cache/linnet',
+	entry.replaceAll('/', '-').replace(/\.ts$/, `-${process.pid}.mjs`),
+);
 mkdirSync(resolve(outfile, '..'), { recursive: true });
+process.on('exit', () => rmSync(outfile, { force: true }));
 await build({
 	entryPoints: [resolve(root, entry)],
 	outfile,
