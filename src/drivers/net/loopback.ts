@@ -48,8 +48,9 @@ const GSO_SOFTWARE =
 /** Context: process or softirq; consumes skb. The route goes along: an output route of lo is an input route too. */
 function loopback_xmit(skb: sk_buff, dev: net_device): number {
 	skb_orphan(skb);
-	const len = skb.len;
 	skb.protocol = eth_type_trans(skb, dev);
+	// Without the header: what lo counts is what it received.
+	const len = skb.len;
 	if (netif_rx(skb) === 0) {
 		dev.stats.tx_packets++;
 		dev.stats.tx_bytes += len;

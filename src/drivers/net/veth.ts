@@ -303,7 +303,6 @@ function veth_newlink(dev: net_device, params: rtnl_newlink_params, extack: netl
 	if (typeof peer === 'number') return peer;
 	if (info === null || tbp[IFLA_ADDRESS] === null) eth_hw_addr_random(peer);
 	peer.ifindex = ifindex;
-	if (info !== null && tbp[IFLA_MTU] === null && tb[IFLA_MTU] !== null) peer.mtu = dev.mtu;
 	if (tb[IFLA_ADDRESS] === null) eth_hw_addr_random(dev);
 	return veth_register_pair(dev, peer, ifmp);
 }

@@ -24,7 +24,11 @@ import {
 	register_netdevice,
 } from '../../net/core/dev.ts';
 import { netdev_update_features } from '../../net/core/dev_features.ts';
-import { SKB_DROP_REASON_DEV_READY, SKB_DROP_REASON_QUEUE_PURGE } from '../../net/core/dropreason.ts';
+import {
+	SKB_DROP_REASON_DEV_READY,
+	SKB_DROP_REASON_FULL_RING,
+	SKB_DROP_REASON_QUEUE_PURGE,
+} from '../../net/core/dropreason.ts';
 import type { net } from '../../net/core/net_namespace.ts';
 import {
 	IFF_LIVE_ADDR_CHANGE,
@@ -148,28 +152,23 @@ export class vnic_priv implements CablePort {
 	/** A frame arrives now. Return: false when it was lost. */
 	receive(frame: Uint8Array, start: number, len: number, offload: frame_offload | null): boolean {
 		const dev = this.dev;
-		if (!dev.running || !this.link) return false;
+		if (!this.link) return false;
 		if (len < ETH_HLEN) {
 			this.rx_length_errors++;
 			return false;
 		}
-		const q =
-			this.queues.length === 1 ? this.queues[0] : this.queues[vnic_rss(frame, start, len, dev.real_num_rx_queues)];
+		if (!dev.running) return vnic_rx_lost(dev, frame, start, len, SKB_DROP_REASON_DEV_READY);
+		const n = this.queues.length;
+		const q = n === 1 ? this.queues[0] : this.queues[vnic_rss(frame, start, len, dev.real_num_rx_queues)];
 		const ring = q.rx_ring;
 		if (q.rx_count === ring.length) {
 			q.rx_missed++;
+			if (dev.net.machine.tracer !== null) vnic_rx_lost(dev, frame, start, len, SKB_DROP_REASON_FULL_RING);
 			return false;
 		}
-		const skb = netdev_alloc_skb(dev, len);
-		const at = skb_put(skb, len);
-		const head = skb.head;
-		if (len <= 96) {
-			for (let i = 0; i < len; i++) head[at + i] = frame[start + i];
-		} else if (start === 0 && len === frame.length) head.set(frame, at);
-		else head.set(frame.subarray(start, start + len), at);
+		const skb = vnic_rx_skb(dev, frame, start, len);
 		skb.queue_mapping = q.index + 1;
-		if (offload !== null) vnic_rx_offload(skb, at, offload);
-		if (skb.machine.tracer !== null) skb_begin_journey(skb, null, 'rx');
+		if (offload !== null) vnic_rx_offload(skb, offload);
 		let slot = q.rx_head + q.rx_count;
 		if (slot >= ring.length) slot -= ring.length;
 		ring[slot] = skb;
@@ -188,6 +187,28 @@ export class vnic_priv implements CablePort {
 	}
 }
 
+/** The frame in a buffer of the ring: what DMA does. */
+function vnic_rx_skb(dev: net_device, frame: Uint8Array, start: number, len: number): sk_buff {
+	const skb = netdev_alloc_skb(dev, len);
+	const at = skb_put(skb, len);
+	const head = skb.head;
+	if (len <= 96) {
+		for (let i = 0; i < len; i++) head[at + i] = frame[start + i];
+	} else if (start === 0 && len === frame.length) head.set(frame, at);
+	else head.set(frame.subarray(start, start + len), at);
+	if (skb.machine.tracer !== null) skb_begin_journey(skb, null, 'rx');
+	return skb;
+}
+
+/** A frame that the NIC cannot take: real hardware would say nothing, here it is told why. Return: false. */
+function vnic_rx_lost(dev: net_device, frame: Uint8Array, start: number, len: number, reason: number): boolean {
+	const skb = vnic_rx_skb(dev, frame, start, len);
+	skb.protocol = eth_type_trans(skb, dev);
+	skb.network_header = skb.data;
+	kfree_skb_reason(skb, reason, 'vnic_receive');
+	return false;
+}
+
 /** RSS: the queue of a flow, by its addresses and ports. */
 function vnic_rss(b: Uint8Array, o: number, len: number, n: number): number {
 	if (n <= 1 || len < 34 || b[o + 12] !== 8 || b[o + 13] !== 0) return 0;
@@ -204,10 +225,10 @@ function vnic_rss(b: Uint8Array, o: number, len: number, n: number): number {
 	return (h >>> 0) % n;
 }
 
-function vnic_rx_offload(skb: sk_buff, at: number, offload: frame_offload): void {
+function vnic_rx_offload(skb: sk_buff, offload: frame_offload): void {
 	if (offload.csum_start > 0 && offload.csum_start + offload.csum_offset + 2 <= skb.len) {
 		skb.ip_summed = CHECKSUM_PARTIAL;
-		skb.csum_start = at + offload.csum_start;
+		skb.csum_start = skb.data + offload.csum_start;
 		skb.csum_offset = offload.csum_offset;
 	} else if (offload.csum_valid) skb.ip_summed = CHECKSUM_UNNECESSARY;
 	if (offload.gso_size > 0) {
