@@ -3,7 +3,7 @@
  */
 
 import { put_unaligned_le32 } from '../../lib/byteorder.ts';
-import { EAGAIN } from '../../uapi/asm-generic/errno.ts';
+import { EAGAIN, ENOTTY } from '../../uapi/asm-generic/errno.ts';
 import {
 	MSG_PEEK,
 	type msghdr,
@@ -12,6 +12,7 @@ import {
 	SO_RXQ_OVFL,
 	SOL_SOCKET,
 } from '../../uapi/linux/socket.ts';
+import { SIOCINQ, SIOCOUTQ } from '../../uapi/linux/sockios.ts';
 import { __skb_unlink, consume_skb, type sk_buff, skb_copy_bits, skb_get } from './skbuff.ts';
 import {
 	RCV_SHUTDOWN,
@@ -76,4 +77,12 @@ export function sock_recv_cmsgs(msg: msghdr, sk: sock, skb: sk_buff): void {
 		put_time(sk, msg, skb.tstamp >= 0 ? skb.tstamp : sk.net.machine.clock.now, sock_flag(sk, SOCK_RCVTSTAMPNS));
 	if (sock_flag(sk, SOCK_RXQ_OVFL) && sk.sk_drops > 0) put_cmsg_int(msg, SOL_SOCKET, SO_RXQ_OVFL, sk.sk_drops);
 	if (skb.tstamp >= 0) sk.sk_stamp = skb.tstamp;
+}
+
+/** SIOCOUTQ and SIOCINQ of datagram sockets. Return: 0 with the answer in `arg`, or -ENOTTY. */
+export function datagram_ioctl(sk: sock, cmd: number, arg: Uint8Array): number {
+	if (cmd === SIOCOUTQ) put_unaligned_le32(arg, 0, sk.sk_wmem_alloc);
+	else if (cmd === SIOCINQ) put_unaligned_le32(arg, 0, sk.sk_receive_queue.first?.len ?? 0);
+	else return -ENOTTY;
+	return 0;
 }

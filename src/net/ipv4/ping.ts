@@ -42,7 +42,13 @@ import {
 	type sockaddr,
 	sockaddr_in,
 } from '../../uapi/linux/socket.ts';
-import { skb_copy_datagram_msg, skb_free_datagram, skb_recv_datagram, sock_recv_cmsgs } from '../core/datagram.ts';
+import {
+	datagram_ioctl,
+	skb_copy_datagram_msg,
+	skb_free_datagram,
+	skb_recv_datagram,
+	sock_recv_cmsgs,
+} from '../core/datagram.ts';
 import { SKB_DROP_REASON_NO_SOCKET, SKB_NOT_DROPPED_YET } from '../core/dropreason.ts';
 import { flowi4, flowi4_init_output } from '../core/flow.ts';
 import { type net, register_pernet_subsys } from '../core/net_namespace.ts';
@@ -90,7 +96,7 @@ import {
 	ip_setsockopt,
 	ipv4_pktinfo_prepare,
 } from './ip_sockglue.ts';
-import { datagram_ioctl, inet_sk_flowi_flags, ip_sendmsg_scope } from './raw.ts';
+import { inet_sk_flowi_flags, ip_sendmsg_scope } from './raw.ts';
 import { ip_route_output_flow, ipv4_sk_redirect, ipv4_sk_update_pmtu, RTCF_BROADCAST } from './route.ts';
 
 const NR_ICMP_UNREACH = 15;

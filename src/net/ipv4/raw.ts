@@ -19,7 +19,6 @@ import {
 	EMSGSIZE,
 	ENOBUFS,
 	ENOPROTOOPT,
-	ENOTTY,
 	EOPNOTSUPP,
 	EPROTO,
 } from '../../uapi/asm-generic/errno.ts';
@@ -51,8 +50,13 @@ import {
 	type sockaddr,
 	sockaddr_in,
 } from '../../uapi/linux/socket.ts';
-import { SIOCINQ, SIOCOUTQ } from '../../uapi/linux/sockios.ts';
-import { skb_copy_datagram_msg, skb_free_datagram, skb_recv_datagram, sock_recv_cmsgs } from '../core/datagram.ts';
+import {
+	datagram_ioctl,
+	skb_copy_datagram_msg,
+	skb_free_datagram,
+	skb_recv_datagram,
+	sock_recv_cmsgs,
+} from '../core/datagram.ts';
 import { SKB_NOT_DROPPED_YET } from '../core/dropreason.ts';
 import { dst_output } from '../core/dst.ts';
 import { FLOWI_FLAG_ANYSRC, FLOWI_FLAG_KNOWN_NH, flowi4, flowi4_init_output } from '../core/flow.ts';
@@ -453,14 +457,6 @@ function raw_getsockopt(sk: sock, level: number, optname: number, optval: Uint8A
 	const len = Math.min(4, optval.length);
 	optval.set(v.subarray(0, len));
 	return len;
-}
-
-/** SIOCOUTQ and SIOCINQ of datagram sockets. Return: 0 with the answer in `arg`, or -ENOTTY. */
-export function datagram_ioctl(sk: sock, cmd: number, arg: Uint8Array): number {
-	if (cmd === SIOCOUTQ) put_unaligned_le32(arg, 0, sk.sk_wmem_alloc);
-	else if (cmd === SIOCINQ) put_unaligned_le32(arg, 0, sk.sk_receive_queue.first?.len ?? 0);
-	else return -ENOTTY;
-	return 0;
 }
 
 export const raw_prot: proto = {

@@ -30,6 +30,7 @@ import {
 	SOCK_DGRAM,
 	SOL_UDP,
 } from '../../uapi/linux/socket.ts';
+import { datagram_ioctl } from '../core/datagram.ts';
 import { flowi4, flowi4_init_output } from '../core/flow.ts';
 import { NETIF_F_HW_CSUM, NETIF_F_IP_CSUM } from '../core/netdevice.ts';
 import { __skb_queue_purge, CHECKSUM_NONE, CHECKSUM_PARTIAL, type sk_buff } from '../core/skbuff.ts';
@@ -49,7 +50,7 @@ import {
 } from './ip_append.ts';
 import { ip_send_skb } from './ip_output.ts';
 import { ip_cmsg_send, ip_getsockopt, ip_setsockopt } from './ip_sockglue.ts';
-import { datagram_ioctl, inet_sk_flowi_flags, ip_sendmsg_scope } from './raw.ts';
+import { inet_sk_flowi_flags, ip_sendmsg_scope } from './raw.ts';
 import { ip_route_output_flow, RTCF_BROADCAST, type rtable } from './route.ts';
 import {
 	udp_connect,

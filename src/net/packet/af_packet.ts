@@ -61,6 +61,7 @@ import {
 	sockaddr,
 } from '../../uapi/linux/socket.ts';
 import {
+	datagram_ioctl,
 	put_cmsg,
 	skb_copy_datagram_msg,
 	skb_free_datagram,
@@ -115,7 +116,6 @@ import {
 	sock_set_flag,
 	sock_writeable,
 } from '../core/sock.ts';
-import { datagram_ioctl } from '../ipv4/raw.ts';
 import { type proto_ops, sock_register, type socket } from '../socket.ts';
 
 /** One PACKET_ADD_MEMBERSHIP. */
