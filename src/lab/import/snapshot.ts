@@ -210,9 +210,9 @@ export function sniff(text: string): (typeof SNAPSHOT_FILES)[number] | null {
 		return 'iptables-save';
 	if (/^\s*\[/.test(head)) {
 		if (head.includes('"addr_info"')) return 'addr.json';
+		if (head.includes('"ifname"')) return 'link.json';
 		if (head.includes('"priority"')) return 'rule.json';
 		if (head.includes('"state"') && head.includes('"dst"')) return 'neigh.json';
-		if (head.includes('"ifname"')) return 'link.json';
 		if (head.includes('"dst"')) return 'route.json';
 		return null;
 	}
