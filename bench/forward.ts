@@ -78,13 +78,18 @@ export const forwardNat: Bench = {
 		both(n / 2);
 		return { round: () => pps(r, n, () => both(n)) };
 	},
-	peers: [{ name: 'linux-veth', side: () => linuxForward('iptables-legacy -t nat -A POSTROUTING -o out -j MASQUERADE') }],
+	peers: [
+		{ name: 'linux-veth', side: () => linuxForward('iptables-legacy -t nat -A POSTROUTING -o out -j MASQUERADE') },
+	],
 };
 
 /** `n` rules in FORWARD that match nothing that comes. */
 export function ruleset(n: number): string {
 	const lines = ['*filter', ':INPUT ACCEPT [0:0]', ':FORWARD ACCEPT [0:0]', ':OUTPUT ACCEPT [0:0]'];
-	for (let i = 0; i < n; i++) lines.push(`-A FORWARD -s 172.${16 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}/32 -p udp -m udp --dport ${1000 + (i % 1000)} -j DROP`);
+	for (let i = 0; i < n; i++)
+		lines.push(
+			`-A FORWARD -s 172.${16 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}/32 -p udp -m udp --dport ${1000 + (i % 1000)} -j DROP`,
+		);
 	lines.push('COMMIT', '');
 	return lines.join('\n');
 }

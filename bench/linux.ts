@@ -29,7 +29,12 @@ function able(): boolean {
 }
 
 /** A router of namespaces; `setup` (a shell command, fed `stdin`) runs in it. null when this machine cannot. */
-export async function linuxForward(setup: string, stdin = '', generator: Generator = 'packet', count = 4e6): Promise<Side | null> {
+export async function linuxForward(
+	setup: string,
+	stdin = '',
+	generator: Generator = 'packet',
+	count = 4e6,
+): Promise<Side | null> {
 	if (!able()) return null;
 	const id = `lnb${process.pid}x${serial++}`;
 	const [l, r, s] = [`${id}l`, `${id}r`, `${id}s`];

@@ -2,9 +2,31 @@
  * bench/main.ts: npm run bench [-- --json] [--only NAME,…] [--quick] [--list]
  */
 import { type Bench, measure, short } from './bench.ts';
+import { boot1000, bootChild } from './boot.ts';
+import { conntrackChild, conntrackMemory, conntrackNew } from './conntrack.ts';
+import { fib1M, fibChild } from './fib.ts';
 import { forward64, forwardNat, rules } from './forward.ts';
+import { traceOffCost, tracePcap } from './trace.ts';
 
-const BENCHES: Bench[] = [forward64, forwardNat, rules(10), rules(100), rules(1000)];
+const BENCHES: Bench[] = [
+	forward64,
+	forwardNat,
+	conntrackNew,
+	conntrackMemory,
+	traceOffCost,
+	tracePcap,
+	boot1000,
+	fib1M,
+	rules(10),
+	rules(100),
+	rules(1000),
+];
+
+const CHILDREN: Record<string, () => Promise<Record<string, number>>> = {
+	'boot-1000-hosts': bootChild,
+	'conntrack-memory': conntrackChild,
+	'fib-lookup-1M': fibChild,
+};
 
 function usage(problem: string): never {
 	console.error(`bench: ${problem}\nusage: npm run bench -- [--json] [--quick] [--only NAME,…] [--list]`);
@@ -15,6 +37,10 @@ let json = false;
 let quick = false;
 let only: string[] | null = null;
 const args = process.argv.slice(2);
+if (args[0] === '--child') {
+	console.log(JSON.stringify(await CHILDREN[args[1]]()));
+	process.exit(0);
+}
 for (let i = 0; i < args.length; i++) {
 	const a = args[i];
 	if (a === '--json') json = true;
@@ -22,13 +48,18 @@ for (let i = 0; i < args.length; i++) {
 	else if (a === '--list') {
 		for (const b of BENCHES) console.log(b.name);
 		process.exit(0);
-	} else if (a === '--only' || a.startsWith('--only=')) only = (a === '--only' ? (args[++i] ?? '') : a.slice(7)).split(',');
+	} else if (a === '--only' || a.startsWith('--only='))
+		only = (a === '--only' ? (args[++i] ?? '') : a.slice(7)).split(',');
 	else usage(`unknown option ${a}`);
 }
-for (const name of only ?? []) if (!BENCHES.some((b) => b.name === name)) usage(`there is no bench '${name}'; --list names them`);
+for (const name of only ?? [])
+	if (!BENCHES.some((b) => b.name === name)) usage(`there is no bench '${name}'; --list names them`);
 
 let failed = false;
-if (!json) console.log(`${'bench'.padEnd(18)}${'linnet'.padStart(10)}  ${'unit'.padEnd(9)}${'peer'.padEnd(17)}${'peer has'.padStart(9)}${'ratio'.padStart(8)}  target`);
+if (!json)
+	console.log(
+		`${'bench'.padEnd(18)}${'linnet'.padStart(10)}  ${'unit'.padEnd(9)}${'peer'.padEnd(17)}${'peer has'.padStart(9)}${'ratio'.padStart(8)}  target`,
+	);
 for (const bench of BENCHES) {
 	if (only !== null && !only.includes(bench.name)) continue;
 	try {

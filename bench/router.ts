@@ -4,8 +4,8 @@
  *     left cable → eth0 (10.0.0.1/24) → router → eth1 (10.0.1.1/24) → right cable
  */
 import type { Cable, CablePort, frame_offload } from '../src/drivers/net/cable.ts';
-import { World } from '../src/lab/index.ts';
 import type { Host, Nic } from '../src/lab/host.ts';
+import { World } from '../src/lab/index.ts';
 import { csum_fold, csum_partial, csum_tcpudp_nofold, ip_fast_csum } from '../src/lib/checksum.ts';
 
 /** Counts what the NIC sends; keeps the last frames when asked to. */
@@ -66,13 +66,45 @@ export async function router(script = ''): Promise<Router> {
 }
 
 /** An Ethernet frame of 64 bytes (with FCS; 60 without) with a UDP datagram. */
-export function udpFrame(to: Uint8Array, from: Uint8Array, src: number, dst: number, sport: number, dport: number, len = 60): Uint8Array {
+export function udpFrame(
+	to: Uint8Array,
+	from: Uint8Array,
+	src: number,
+	dst: number,
+	sport: number,
+	dport: number,
+	len = 60,
+): Uint8Array {
 	const f = new Uint8Array(len);
 	f.set(to, 0);
 	f.set(from, 6);
 	f[12] = 8;
 	const udp = len - 34;
-	f.set([0x45, 0, (len - 14) >> 8, len - 14, 0, 0, 0x40, 0, 64, 17, 0, 0, src >>> 24, src >>> 16, src >>> 8, src, dst >>> 24, dst >>> 16, dst >>> 8, dst], 14);
+	f.set(
+		[
+			0x45,
+			0,
+			(len - 14) >> 8,
+			len - 14,
+			0,
+			0,
+			0x40,
+			0,
+			64,
+			17,
+			0,
+			0,
+			src >>> 24,
+			src >>> 16,
+			src >>> 8,
+			src,
+			dst >>> 24,
+			dst >>> 16,
+			dst >>> 8,
+			dst,
+		],
+		14,
+	);
 	f.set([sport >> 8, sport, dport >> 8, dport, udp >> 8, udp, 0, 0], 34);
 	const ip = ip_fast_csum(f, 14, 5);
 	f[24] = ip >> 8;
