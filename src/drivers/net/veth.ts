@@ -71,7 +71,7 @@ import {
 import { EADDRNOTAVAIL, EINVAL, ENOTCONN } from '../../uapi/asm-generic/errno.ts';
 import { IFF_UP } from '../../uapi/linux/if.ts';
 import { ETH_HLEN } from '../../uapi/linux/if_ether.ts';
-import { IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU } from '../../uapi/linux/if_link.ts';
+import { IFLA_ADDRESS, IFLA_IFNAME } from '../../uapi/linux/if_link.ts';
 import { VETH_INFO_MAX, VETH_INFO_PEER } from '../../uapi/linux/veth.ts';
 
 const DRV_NAME = 'veth';

@@ -191,11 +191,8 @@ export class vnic_priv implements CablePort {
 function vnic_rx_skb(dev: net_device, frame: Uint8Array, start: number, len: number): sk_buff {
 	const skb = netdev_alloc_skb(dev, len);
 	const at = skb_put(skb, len);
-	const head = skb.head;
-	if (len <= 96) {
-		for (let i = 0; i < len; i++) head[at + i] = frame[start + i];
-	} else if (start === 0 && len === frame.length) head.set(frame, at);
-	else head.set(frame.subarray(start, start + len), at);
+	// 60 bytes: set of a whole array 16 ns, of a subarray 45, a loop 77.
+	skb.head.set(start === 0 && len === frame.length ? frame : frame.subarray(start, start + len), at);
 	if (skb.machine.tracer !== null) skb_begin_journey(skb, null, 'rx');
 	return skb;
 }
