@@ -83,7 +83,7 @@ export function iptables_save_main(
 		};
 		const name = a.startsWith('--') ? a.split('=')[0] : a.slice(0, 2);
 		if (name === '-c' || name === '--counters') counters = true;
-		else if (name === '-b' || name === '--binary') counters = counters;
+		else if (name === '-b' || name === '--binary') continue;
 		else if (name === '-t' || name === '--table') only = value();
 		else if (name === '-f' || name === '--file') file = value();
 		else if (name === '-M' || name === '--modprobe') value();
