@@ -2,6 +2,7 @@
  * test/net/ipv4/socket/sockets.ts: sockets without waiting: a call that would sleep says -EAGAIN.
  */
 
+import type { task_struct } from '../../../../src/kernel/sched.ts';
 import { ip_pton } from '../../../../src/net/ipv4/ip.ts';
 import {
 	type socket,
@@ -13,7 +14,11 @@ import {
 	sys_socket,
 } from '../../../../src/net/socket.ts';
 import { type cmsghdr, msghdr, type sockaddr, sockaddr_in } from '../../../../src/uapi/linux/socket.ts';
-import type { Rig } from '../path/rig.ts';
+
+/** Whose sockets. */
+export interface Owner {
+	task: task_struct;
+}
 
 export function addr(text: string, port = 0): sockaddr {
 	return sockaddr_in(ip_pton(text), port);
@@ -33,10 +38,10 @@ export interface Received {
 
 /** One descriptor. */
 export class Sock {
-	r: Rig;
+	r: Owner;
 	fd: number;
 
-	constructor(r: Rig, family: number, type: number, protocol = 0) {
+	constructor(r: Owner, family: number, type: number, protocol = 0) {
 		this.r = r;
 		this.fd = sys_socket(r.task, family, type, protocol);
 	}
