@@ -123,6 +123,7 @@ async function main(): Promise<number> {
 	const count = { passed: 0, failed: 0, skipped: 0, differs: 0, known: 0 };
 	const knownNames: string[] = [];
 	const results: Result[] = [];
+	const live = needsLinux && needsLinnet;
 	let next = 0;
 	const worker = async () => {
 		while (next < files.length) {
@@ -133,6 +134,12 @@ async function main(): Promise<number> {
 			try {
 				const s = loadScenario(file, shown);
 				verdict = await judge(s, options, versions);
+				// The live kernel draws at random and shares its machine: what is a difference shows again.
+				if (verdict.kind === 'failed' && live && !known.has(file)) {
+					const first = verdict.note;
+					verdict = await judge(s, options, versions);
+					if (verdict.kind === 'passed') verdict.note = `on the second try; on the first differed: ${first}`;
+				}
 			} catch (e) {
 				verdict = { kind: 'failed', note: message(e), notLinnet: !isLinnets(e) };
 			}
@@ -146,7 +153,7 @@ async function main(): Promise<number> {
 			if (verdict.kind === 'known') knownNames.push(`${shown}: ${reason}`);
 			count[verdict.kind]++;
 			results.push({ name: shown, kind: verdict.kind, note: verdict.note, differences: verdict.differences ?? [] });
-			if (options.quiet && verdict.kind !== 'failed') continue;
+			if (options.quiet && verdict.kind !== 'failed' && !(verdict.kind === 'passed' && verdict.note)) continue;
 			const color = { passed: pc.green, failed: pc.red, skipped: pc.yellow, differs: pc.yellow, known: pc.yellow }[
 				verdict.kind
 			];
