@@ -7,6 +7,7 @@ import { ip } from './iproute2/ip.ts';
 import { iptables } from './iptables/iptables.ts';
 import { iptables_restore } from './iptables/iptables-restore.ts';
 import { iptables_save } from './iptables/iptables-save.ts';
+import { ping } from './iputils/ping.ts';
 import type { Programs } from './libc.ts';
 import { linnet_send } from './linnet-send.ts';
 import { sysctl } from './procps/sysctl.ts';
@@ -25,6 +26,7 @@ export const programs: Programs = new Map([
 	['iptables-restore', iptables_restore],
 	['iptables-save', iptables_save],
 	['linnet-send', linnet_send],
+	['ping', ping],
 	['sleep', sleep],
 	['sysctl', sysctl],
 	['tcpdump', tcpdump],
