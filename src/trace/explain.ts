@@ -84,10 +84,25 @@ export type RuleLookup = (
 
 const HOOKS = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'];
 
-/** The packet of a record in one line, without complaints about what is cut off. */
+/** An Ethernet header that says ARP. */
+const ARP_FRAME = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 6);
+
+/** The packet of a record in one line: what was not copied of it counts as zeros, and checksums are not judged. */
 export function packetLine(header: Uint8Array | null): string {
 	if (header === null || header.length === 0) return '';
-	return summary({ ...dissect(header, LINKTYPE_RAW), problems: [] });
+	if (header.length >= 28 && header[0] === 0 && header[1] === 1 && header[2] === 8 && header[3] === 0) {
+		const frame = new Uint8Array(14 + header.length);
+		frame.set(ARP_FRAME);
+		frame.set(header, 14);
+		return summary({ ...dissect(frame), problems: [] });
+	}
+	let packet = header;
+	const total = header.length >= 20 && header[0] >> 4 === 4 ? (header[2] << 8) | header[3] : 0;
+	if (total > header.length) {
+		packet = new Uint8Array(total);
+		packet.set(header);
+	}
+	return summary({ ...dissect(packet, LINKTYPE_RAW), problems: [] });
 }
 
 function str(v: unknown): string {
@@ -166,7 +181,7 @@ function stepOf(r: trace_record, look: RuleLookup): Pick<JourneyStep, 'phase' | 
 				decision: str(d.verdict) !== 'ACCEPT',
 			};
 		case 'conntrack': {
-			if (d.event === 'confirm') return null;
+			if (d.event === 'confirm' || d.event === 'bind') return null;
 			const state = str(d.state);
 			const proto = d.proto_state === null || d.proto_state === undefined ? '' : ` ${str(d.proto_state)}`;
 			const text =
@@ -184,7 +199,11 @@ function stepOf(r: trace_record, look: RuleLookup): Pick<JourneyStep, 'phase' | 
 		case 'route':
 			return { phase: 'route', text: routeText(d), decision: true };
 		case 'neigh':
-			return { phase: 'neighbour', text: rest(d, []), decision: false };
+			return {
+				phase: 'neighbour',
+				text: `${str(d.addr)} ${d.lladdr === undefined ? '' : `is at ${str(d.lladdr)} `}${str(d.state)} ${rest(d, ['addr', 'lladdr', 'state', 'dev'])}`.trim(),
+				decision: false,
+			};
 		case 'frag':
 			return { phase: 'fragment', text: `${r.fn} ${rest(d, [])}`, decision: false };
 		case 'icmp':
@@ -242,6 +261,7 @@ export function explain(root: journey, look: RuleLookup = () => undefined): Pack
 	let sent: trace_record | null = null;
 	let delivered: trace_record | null = null;
 	let rejected = false;
+	let route = '';
 	let undecided: Record<string, unknown> | null = null;
 	for (const r of records) {
 		const d = r.detail ?? {};
@@ -261,6 +281,7 @@ export function explain(root: journey, look: RuleLookup = () => undefined): Pack
 			for (const k of ['sysctl', 'value', 'counter', 'why', 'unknown']) if (d[k] !== undefined) about[k] = d[k];
 			if (Object.keys(about).length > 0) cause = { ...cause, ...about };
 		}
+		if (r.kind === 'route') route = routeText(d);
 		if (r.kind === 'drop') dropped = r;
 		if (r.kind === 'tx') sent = r;
 		if (r.kind === 'socket' && d.found !== false) delivered = r;
@@ -270,7 +291,11 @@ export function explain(root: journey, look: RuleLookup = () => undefined): Pack
 			continue;
 		}
 		const changes =
-			before !== null && r.header !== null && r.header.length > 20 && before[0] >> 4 === r.header[0] >> 4
+			before !== null &&
+			r.header !== null &&
+			r.header !== before &&
+			r.header.length > 20 &&
+			before[0] >> 4 === r.header[0] >> 4
 				? diffHeaders(before, r.header, LINKTYPE_RAW)
 				: [];
 		if (r.header !== null && r.header.length > 0) before = r.header;
@@ -306,6 +331,7 @@ export function explain(root: journey, look: RuleLookup = () => undefined): Pack
 		if (cause.sysctl !== undefined) out.sysctl = { name: str(cause.sysctl), value: str(cause.value) };
 		if (cause.counter !== undefined) out.counter = str(cause.counter);
 		if (cause.why !== undefined) out.why ??= str(cause.why);
+		if (dropped.fn === 'ip_error' && route !== '') out.why ??= `the route says so: ${route}`;
 	} else if (sent !== null) {
 		out.action = records[0].kind === 'rx' || records.some((r) => r.fn === 'ip_forward') ? 'forward' : 'send';
 		out.out = { dev: str(sent.detail?.dev) || sent.dev, packet: packetLine(sent.header) };

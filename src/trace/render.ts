@@ -44,6 +44,12 @@ export function actionLine(j: PacketJourney): string {
 		case 'forward':
 		case 'send':
 			return `${j.action}${j.out === undefined ? '' : ` out ${j.out.dev}: ${j.out.packet}`}`;
+		case 'drop': {
+			const told = j.caused.find((c) => c.packet.includes('ICMP'));
+			return told === undefined ? 'drop' : `drop, and tell the sender: ${told.packet}`;
+		}
+		case 'consume':
+			return 'consume (taken by the kernel itself)';
 		case 'reject':
 			return `reject${j.caused[0] === undefined ? '' : ` with ${j.caused[0].packet}`}`;
 		case 'queue':

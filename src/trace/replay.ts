@@ -121,21 +121,21 @@ export class Replay {
 					);
 		const main = roots.find(isMain);
 		const others = roots.filter((j) => j !== main);
-		return {
-			journey:
-				main === undefined
-					? {
-							packet: '',
-							machine: this.imp.host.name,
-							steps: [],
-							action: 'drop',
-							caused: [],
-							why: 'the device took no such frame',
-						}
-					: explain(main, this.lookup),
-			sent: this.sent,
-			beside: others.map((j) => explain(j, this.lookup)),
-		};
+		const told = main === undefined ? this.nothing(kind) : explain(main, this.lookup);
+		// Whether a process listens is not part of what was imported.
+		if (told.reason === 'NO_SOCKET') {
+			told.action = 'deliver';
+			told.why =
+				'to the host itself; which processes listen is not imported: without one, Linux drops it here (NO_SOCKET) and answers as below';
+			delete told.reason;
+		}
+		return { journey: told, sent: this.sent, beside: others.map((j) => explain(j, this.lookup)) };
+	}
+
+	/** The journey of a packet that never was. */
+	private nothing(kind: 'rx' | 'local'): PacketJourney {
+		const why = kind === 'rx' ? 'the device took no such frame' : 'no packet was made';
+		return { packet: '', machine: this.imp.host.name, steps: [], action: 'drop', caused: [], why };
 	}
 
 	/** Line of the imported configuration that holds a rule. */

@@ -148,7 +148,7 @@ export class netns_ipv4 {
 	sysctl_icmp_msgs_burst = 50;
 	icmp_global_credit = 0;
 	/** jiffies */
-	icmp_global_stamp = 0;
+	icmp_global_stamp = -HZ;
 	/** Whom ICMP messages are sent by. */
 	icmp_sk!: sock;
 
