@@ -39,7 +39,7 @@ export interface trace_record {
 	fn: string;
 	/** Per kind; plain JSON. */
 	detail: Record<string, unknown> | null;
-	/** Network header and what follows, as they were then. */
+	/** Network header and what follows, as they were then: the same object as before while they stay the same. */
 	header: Uint8Array | null;
 	mark: number;
 }
@@ -68,6 +68,14 @@ export interface tracer {
 
 const HEADER_COPY = 128;
 
+/** The bytes from `from` to `to`: the last record's copy when they are still the same. */
+function header_of(records: trace_record[], head: Uint8Array, from: number, to: number): Uint8Array {
+	const last = records.length > 0 ? records[records.length - 1].header : null;
+	if (last === null || last.length !== to - from) return head.slice(from, to);
+	for (let i = from; i < to; i++) if (head[i] !== last[i - from]) return head.slice(from, to);
+	return last;
+}
+
 /** Appends a record to the packet's journey. Call only when `skb.journey` is not null. */
 export function trace_event(skb: sk_buff, kind: trace_kind, fn: string, detail: Record<string, unknown> | null): void {
 	const j = skb.journey;
@@ -83,7 +91,7 @@ export function trace_event(skb: sk_buff, kind: trace_kind, fn: string, detail: 
 		dev: dev !== null ? dev.name : '',
 		fn,
 		detail,
-		header: skb.head.slice(from, to),
+		header: header_of(j.records, skb.head, from, to),
 		mark: skb.mark,
 	});
 }
