@@ -3,7 +3,7 @@
  */
 import { csum_fold, csum_tcpudp_nofold } from '../../lib/checksum.ts';
 import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from '../../uapi/linux/netfilter.ts';
-import { IPPROTO_ICMP } from '../../uapi/linux/socket.ts';
+import { IPPROTO_TCP, IPPROTO_UDP } from '../../uapi/linux/socket.ts';
 import {
 	CHECKSUM_COMPLETE,
 	CHECKSUM_NONE,
@@ -20,8 +20,9 @@ export function nf_ip_checksum(skb: sk_buff, hook: number, dataoff: number, prot
 	if (summed === CHECKSUM_COMPLETE && hook !== NF_INET_PRE_ROUTING && hook !== NF_INET_LOCAL_IN) return 0;
 	const b = skb.head;
 	const n = skb.network_header;
-	let sum = 0;
-	if (protocol !== IPPROTO_ICMP) {
+	// Without a pseudo header Linux sums the IP header too, whose own sum is all ones: so zeros alone pass.
+	let sum = 0xffff;
+	if (protocol === IPPROTO_TCP || protocol === IPPROTO_UDP) {
 		const saddr = ((b[n + 12] << 24) | (b[n + 13] << 16) | (b[n + 14] << 8) | b[n + 15]) >>> 0;
 		const daddr = ((b[n + 16] << 24) | (b[n + 17] << 16) | (b[n + 18] << 8) | b[n + 19]) >>> 0;
 		sum = csum_tcpudp_nofold(saddr, daddr, skb.len - dataoff, protocol, 0);

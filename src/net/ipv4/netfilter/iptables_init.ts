@@ -21,6 +21,7 @@ import { multiport_mt_init } from '../../netfilter/xt_multiport.ts';
 import { netmap_tg_init } from '../../netfilter/xt_NETMAP.ts';
 import { xt_nat_init } from '../../netfilter/xt_nat.ts';
 import { redirect_tg_init } from '../../netfilter/xt_REDIRECT.ts';
+import { xt_targets_init } from '../../netfilter/xt_targets_init.ts';
 import { tcpudp_mt_init } from '../../netfilter/xt_tcpudp.ts';
 import { ip_tables_init } from './ip_tables.ts';
 import { reject_tg_init } from './ipt_REJECT.ts';
@@ -75,5 +76,6 @@ export function iptables_init(machine: Machine): void {
 	redirect_tg_init(machine);
 	netmap_tg_init(machine);
 	reject_tg_init(machine);
+	xt_targets_init(machine);
 	linnet_unknown_init(machine);
 }
