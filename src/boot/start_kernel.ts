@@ -33,6 +33,7 @@ import { ip_rt_init } from '../net/ipv4/route.ts';
 import { sysctl_ipv4_init } from '../net/ipv4/sysctl_net_ipv4.ts';
 import { tcp_init } from '../net/ipv4/tcp_ipv4.ts';
 import { udp_init } from '../net/ipv4/udp_output.ts';
+import { addrconf_core_init } from '../net/ipv6/addrconf_core.ts';
 import { netfilter_init } from '../net/netfilter/core.ts';
 import { ctnetlink_init } from '../net/netfilter/nf_conntrack_netlink.ts';
 import { nf_conntrack_standalone_init } from '../net/netfilter/nf_conntrack_standalone.ts';
@@ -40,6 +41,7 @@ import { nf_nat_init } from '../net/netfilter/nf_nat_core.ts';
 import { nf_nat_masquerade_init } from '../net/netfilter/nf_nat_masquerade.ts';
 import { nfnetlink_init } from '../net/netfilter/nfnetlink.ts';
 import { netlink_proto_init } from '../net/netlink/af_netlink.ts';
+import { genl_init } from '../net/netlink/genetlink.ts';
 import { packet_init } from '../net/packet/af_packet.ts';
 import { sock_init } from '../net/socket.ts';
 
@@ -55,6 +57,8 @@ export function start_kernel(machine: Machine): void {
 	net_sysfs_init(machine);
 	sysctl_core_init(machine);
 	rtnetlink_init(machine);
+	genl_init(machine);
+	addrconf_core_init(machine);
 	neigh_init(machine);
 	neigh_netlink_init(machine);
 

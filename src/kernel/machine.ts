@@ -18,6 +18,7 @@ import type { nf_global } from '../net/netfilter/core.ts';
 import type { nf_conntrack_global } from '../net/netfilter/nf_conntrack_core.ts';
 import type { xt_global } from '../net/netfilter/x_tables.ts';
 import type { netlink_global } from '../net/netlink/af_netlink.ts';
+import type { genl_global } from '../net/netlink/genetlink.ts';
 import type { net_families } from '../net/socket.ts';
 import type { Process } from '../user/libc.ts';
 import type { printk_record } from './printk.ts';
@@ -75,6 +76,7 @@ export class Machine {
 	neigh!: neigh_global; // net/core/neighbour: neigh_tables
 	rtnl!: rtnl_global; // net/core/rtnetlink: handlers
 	netlink!: netlink_global; // net/netlink/af_netlink: nl_table
+	genl!: genl_global; // net/netlink/genetlink: families
 	nf!: nf_global; // net/netfilter/core
 	xt!: xt_global; // net/netfilter/x_tables: matches, targets
 	ct!: nf_conntrack_global; // net/netfilter/nf_conntrack_core

@@ -206,7 +206,9 @@ export class net_core {
 	/** Last irq number given to a device. */
 	irq = 23;
 	/** Tells rtnetlink's listeners of a link: rtmsg_ifinfo, put here by rtnetlink_init; null before. */
-	rtmsg_ifinfo: ((type: number, dev: net_device, change: number) => void) | null = null;
+	rtmsg_ifinfo:
+		| ((type: number, dev: net_device, change: number, new_net?: net | null, new_ifindex?: number) => void)
+		| null = null;
 
 	/** Tells rtnetlink's listeners of a neighbour: put here by neigh_netlink_init; null before. */
 	neigh_notify: ((n: neighbour, type: number, flags: number, pid: number) => void) | null = null;
@@ -266,9 +268,16 @@ export function net_dev_init(machine: Machine): void {
 	register_pernet_subsys(machine, { name: 'netdev', init: netdev_net_init, exit: netdev_net_exit });
 }
 
-function rtmsg_ifinfo(type: number, dev: net_device, change: number): void {
+/** `new_net` and `new_ifindex`: where a device goes that leaves its namespace. */
+function rtmsg_ifinfo(
+	type: number,
+	dev: net_device,
+	change: number,
+	new_net: net | null = null,
+	new_ifindex = 0,
+): void {
 	const fn = dev.net.machine.net.rtmsg_ifinfo;
-	if (fn !== null) fn(type, dev, change);
+	if (fn !== null) fn(type, dev, change, new_net, new_ifindex);
 }
 
 // ---- finding devices -------------------------------------------------------------------------------------------------------------
@@ -519,7 +528,7 @@ export function dev_change_net_namespace(
 	flush_backlog(net.machine.net, dev);
 	dev_shutdown(dev);
 	call_netdevice_notifiers(NETDEV_UNREGISTER, dev);
-	rtmsg_ifinfo(RTM_DELLINK, dev, 0xffffffff);
+	rtmsg_ifinfo(RTM_DELLINK, dev, 0xffffffff, net, ifindex);
 	dev_addr_flush(dev);
 	dev.net = net;
 	dev.ifindex = ifindex;

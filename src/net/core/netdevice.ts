@@ -237,6 +237,8 @@ export class net_device {
 	master: net_device | null = null;
 
 	ip_ptr: in_device | null = null;
+	/** IN6_ADDR_GEN_MODE_*: kept for IPv6. */
+	addr_gen_mode = 0;
 	/** ARP's parameters stand in ip_ptr.arp_parms; others here by family. */
 	neigh_parms: neigh_parms | null = null;
 

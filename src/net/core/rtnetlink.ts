@@ -51,7 +51,7 @@ import { type net, register_pernet_subsys } from './net_namespace.ts';
 import type { net_device } from './netdevice.ts';
 import { rtnl_fill_ifinfo } from './rtnl_fill.ts';
 import { rtnl_link_init } from './rtnl_link.ts';
-import { rtnl_net_init } from './rtnl_nsid.ts';
+import { peernet2id_alloc, rtnl_net_init } from './rtnl_nsid.ts';
 import type { sock } from './sock.ts';
 
 /**
@@ -345,15 +345,16 @@ export function rtmsg_ifinfo(
 	rtmsg_ifinfo_event(type, dev, change, 0, portid, nlh, -1, 0);
 }
 
-/** RTM_DELLINK of a link that goes to another namespace, which is `new_nsid` there with `new_ifindex`. */
-export function rtmsg_ifinfo_newnet(
+/** What dev.ts calls. `new_net`, `new_ifindex`: where a link goes that leaves its namespace. */
+function rtmsg_ifinfo_dev(
 	type: number,
 	dev: net_device,
 	change: number,
-	new_nsid: number,
-	new_ifindex: number,
+	new_net?: net | null,
+	new_ifindex?: number,
 ): void {
-	rtmsg_ifinfo_event(type, dev, change, 0, 0, null, new_nsid, new_ifindex);
+	const nsid = new_net == null ? -1 : peernet2id_alloc(dev.net, new_net);
+	rtmsg_ifinfo_event(type, dev, change, 0, 0, null, nsid, new_ifindex ?? 0);
 }
 
 function rtnetlink_event(_machine: Machine, event: number, dev: net_device): number {
@@ -393,7 +394,7 @@ function rtnetlink_net_exit(net: net): void {
 /** Opens NETLINK_ROUTE. Boot: after netlink_proto_init and net_dev_init, before what registers messages. */
 export function rtnetlink_init(machine: Machine): void {
 	machine.rtnl = new rtnl_global();
-	machine.net.rtmsg_ifinfo = rtmsg_ifinfo;
+	machine.net.rtmsg_ifinfo = rtmsg_ifinfo_dev;
 	register_pernet_subsys(machine, { name: 'rtnetlink', init: rtnetlink_net_init, exit: rtnetlink_net_exit });
 	const notifier: netdev_notifier = { notifier_call: rtnetlink_event, priority: 0 };
 	machine.rtnl.notifier = notifier;
