@@ -67,6 +67,7 @@ import {
 } from '../core/skbuff.ts';
 import { ICMP_INC_STATS } from '../core/snmp.ts';
 import { type proto, sk_alloc, type sock } from '../core/sock.ts';
+import { nf_ct_attach } from '../netfilter/nf_conntrack_core.ts';
 import { inet_add_protocol, inet_sk, inet_sock, type net_protocol } from './af_inet.ts';
 import { inet_select_addr } from './devinet.ts';
 import { fib_compute_spec_dst, inet_addr_type } from './fib_frontend.ts';
@@ -193,9 +194,13 @@ function icmp_push_reply(sk: sock, msg: Uint8Array, fl4: flowi4, ipc: ipcm_cooki
 	if (ip_append_data(sk, fl4, msg, 0, ipc, rt, true) < 0) {
 		ICMP_INC_STATS(sk.net, ICMP_MIB_OUTERRORS);
 		ip_flush_pending_frames(sk);
-	} else if (inet_cork_of(sk).skb !== null) {
-		ip_push_pending_frames(sk, fl4);
+		return;
 	}
+	const skb = inet_cork_of(sk).skb;
+	if (skb === null) return;
+	// An error belongs to the flow that it is about: NAT makes it tell of addresses that its receiver knows.
+	if (ipc.parent !== null && msg[0] <= NR_ICMP_TYPES && icmp_is_error[msg[0]]) nf_ct_attach(skb, ipc.parent);
+	ip_push_pending_frames(sk, fl4);
 }
 
 /** Answers the query `skb` with `msg`. Borrows skb. */

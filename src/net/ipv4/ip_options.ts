@@ -453,7 +453,10 @@ export function ip_options_fragment(skb: sk_buff): void {
 	opt.ts_needtime = false;
 }
 
-/** A packet is about to leave again: puts the address it leaves by, and the next stop of a source route. The header is private. */
+/**
+ * A packet is about to leave again: puts the address it leaves by, and the next stop of a source route. The header is private.
+ * A timestamp's address stays the one of the way in, as Linux has it, unless the packet is source-routed.
+ */
 export function ip_forward_options(skb: sk_buff): void {
 	const opt = skb.ipcb.opt;
 	if (opt === null) return;
@@ -481,10 +484,6 @@ export function ip_forward_options(skb: sk_buff): void {
 			put_unaligned_be32(b, t + b[t + 2] - 9, ip_rt_get_source(skb, rt));
 			opt.is_changed = true;
 		}
-	} else if (opt.ts_needaddr) {
-		const t = iph + opt.ts;
-		put_unaligned_be32(b, t + b[t + 2] - 9, ip_rt_get_source(skb, rt));
-		opt.is_changed = true;
 	}
 	if (opt.is_changed) {
 		opt.is_changed = false;
