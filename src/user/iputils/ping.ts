@@ -257,7 +257,7 @@ class ping4 implements ping_func_set {
 		}
 		p.print_timestamp();
 		p.print(`${icmp.length} bytes from ${await this.name(from)}: icmp_seq=${seq}`);
-		if (o.verbose) p.print(` ident=${this.ident}`);
+		if (o.verbose && (this.raw || o.ident >= 0)) p.print(` ident=${this.ident}`);
 		p.print(` ttl=${ttl}`);
 		if (icmp.length < ICMP_HDRLEN + o.datalen) {
 			p.print(' (truncated)\n');

@@ -175,7 +175,8 @@ export class ping_run {
 		let wait = o.linger * MS;
 		if (this.nreceived > 0) {
 			wait = 2 * this.tmax * 1000;
-			if (wait < this.interval * MS) wait = this.interval * MS;
+			// At least a moment: round trips may take no time here.
+			wait = Math.max(wait, this.interval * MS, MININTERVAL * MS);
 		} else if (o.linger === 0) return;
 		this.exit_at = this.proc.monotonic() + wait;
 	}
