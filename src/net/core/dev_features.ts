@@ -3,7 +3,6 @@
  * Walk: wanted_features -> netdev_get_wanted_features -> ndo_fix_features, netdev_fix_features -> ndo_set_features -> NETDEV_FEAT_CHANGE.
  */
 
-import { KERN_INFO, printk } from '../../kernel/printk.ts';
 import { IFF_LOOPBACK } from '../../uapi/linux/if.ts';
 import { call_netdevice_notifiers, NETDEV_FEAT_CHANGE } from './dev.ts';
 import {
@@ -43,24 +42,19 @@ export function netdev_init_features(dev: net_device): void {
 	__netdev_update_features(dev);
 }
 
-function drop_feature(dev: net_device, features: number, mask: number, why: string): number {
-	if (features & mask) printk(dev.net.machine, KERN_INFO, `${dev.name}: ${why}`);
-	return features & ~mask;
-}
-
 /** Takes out what cannot be without something else. */
-function netdev_fix_features(dev: net_device, features: number): number {
+function netdev_fix_features(features: number): number {
 	if (!(features & NETIF_F_CSUM_MASK)) {
-		features = drop_feature(dev, features, NETIF_F_ALL_TSO, 'Dropping TSO features since no CSUM feature.');
+		features &= ~NETIF_F_ALL_TSO;
 		features &= ~NETIF_F_GSO_UDP_L4;
 	}
 	if (features & NETIF_F_ALL_TSO && !(features & NETIF_F_SG)) {
-		features = drop_feature(dev, features, NETIF_F_ALL_TSO, 'Dropping TSO features since no SG feature.');
+		features &= ~NETIF_F_ALL_TSO;
 	}
 	if (!(features & NETIF_F_TSO)) features &= ~NETIF_F_TSO_MANGLEID;
 	if (features & NETIF_F_TSO_ECN && !(features & (NETIF_F_TSO | NETIF_F_TSO6))) features &= ~NETIF_F_TSO_ECN;
 	if (features & NETIF_F_GSO && !(features & NETIF_F_SG)) {
-		features = drop_feature(dev, features, NETIF_F_GSO, 'Dropping NETIF_F_GSO since no SG feature.');
+		features &= ~NETIF_F_GSO;
 	}
 	if (!(features & NETIF_F_RXCSUM)) features &= ~NETIF_F_LRO;
 	return features;
@@ -70,7 +64,7 @@ function netdev_fix_features(dev: net_device, features: number): number {
 export function __netdev_update_features(dev: net_device): number {
 	let features = (dev.features & ~dev.hw_features) | dev.wanted_features;
 	if (dev.netdev_ops.ndo_fix_features !== null) features = dev.netdev_ops.ndo_fix_features(dev, features);
-	features = netdev_fix_features(dev, features);
+	features = netdev_fix_features(features);
 	if (features === dev.features) return 0;
 	if (dev.netdev_ops.ndo_set_features !== null) {
 		const err = dev.netdev_ops.ndo_set_features(dev, features);

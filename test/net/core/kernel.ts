@@ -32,7 +32,7 @@ export interface Kernel {
 }
 
 export function kernel(name = 'm', clock = new EventQueue()): Kernel {
-	const machine = new Machine(name, clock, 1, { sleep() {}, wake() {} });
+	const machine = new Machine(name, clock, 1, { sleep() {}, wake() {}, fork() {}, exit() {} });
 	const drops: string[] = [];
 	machine.kfree_skb_probe = (_skb, reason, location) => drops.push(`${drop_reason_name(reason)} ${location}`);
 	machine.sysctl = new sysctl_root();
