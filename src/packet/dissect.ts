@@ -80,11 +80,19 @@ export function diffHeaders(
 	for (const [x, y] of align(a.headers, b.headers)) {
 		if (x === null) out.push(`+ ${describe([y!], 0, 0)}`);
 		else if (y === null) out.push(`- ${describe([x], 0, 0)}`);
-		else out.push(...changed(x, a.headers, y, b.headers));
+		else if (!identical(x, a.bytes, y, b.bytes)) out.push(...changed(x, a.headers, y, b.headers));
 	}
 	if (a.payload.length !== b.payload.length) out.push(`payload ${a.payload.length} → ${b.payload.length} bytes`);
 	else if (a.payload.some((v, i) => v !== b.payload[i])) out.push('payload changed');
 	return out;
+}
+
+/** Whether two headers are the same bytes at the same place; an IP header's ports are told with it. */
+function identical(x: Header, a: Uint8Array, y: Header, b: Uint8Array): boolean {
+	if (x.offset !== y.offset || x.length !== y.length) return false;
+	const end = x.offset + x.length + (x.layer === 'ipv4' || x.layer === 'ipv6' ? 4 : 0);
+	for (let i = x.offset; i < end; i++) if (a[i] !== b[i]) return false;
+	return true;
 }
 
 function changed(x: Header, xs: readonly Header[], y: Header, ys: readonly Header[]): string[] {
@@ -104,6 +112,7 @@ function changed(x: Header, xs: readonly Header[], y: Header, ys: readonly Heade
 
 /** Pairs the headers of two packets by kind, keeping the order; null where one has no partner. */
 function align(a: readonly Header[], b: readonly Header[]): [Header | null, Header | null][] {
+	if (a.length === b.length && a.every((h, i) => h.layer === b[i].layer)) return a.map((h, i) => [h, b[i]]);
 	const best: number[][] = Array.from({ length: a.length + 1 }, () => new Array<number>(b.length + 1).fill(0));
 	for (let i = a.length - 1; i >= 0; i--)
 		for (let j = b.length - 1; j >= 0; j--)
