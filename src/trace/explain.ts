@@ -4,7 +4,7 @@
  */
 import type { journey, trace_record } from '../kernel/trace.ts';
 import { LINKTYPE_RAW } from '../packet/capture_file.ts';
-import { diffHeaders, dissect, summary } from '../packet/dissect.ts';
+import { type Dissection, diffHeaders, dissect, summary } from '../packet/dissect.ts';
 
 /** One line of a journey. */
 export interface JourneyStep {
@@ -151,12 +151,41 @@ function routeText(d: Record<string, unknown>): string {
 	return parts.join(' ');
 }
 
+/** What was made of the headers of one journey: most records share theirs. */
+class Headers {
+	private lines: Map<Uint8Array, string> = new Map();
+	private dissected: Map<Uint8Array, Dissection> = new Map();
+
+	line(header: Uint8Array | null): string {
+		if (header === null) return '';
+		let line = this.lines.get(header);
+		if (line === undefined) {
+			line = packetLine(header);
+			this.lines.set(header, line);
+		}
+		return line;
+	}
+
+	dissect(header: Uint8Array): Dissection {
+		let d = this.dissected.get(header);
+		if (d === undefined) {
+			d = dissect(header, LINKTYPE_RAW);
+			this.dissected.set(header, d);
+		}
+		return d;
+	}
+}
+
 /** Makes a step of one record; null when it is only a detail of the next one. */
-function stepOf(r: trace_record, look: RuleLookup): Pick<JourneyStep, 'phase' | 'text' | 'decision'> | null {
+function stepOf(
+	r: trace_record,
+	look: RuleLookup,
+	headers: Headers,
+): Pick<JourneyStep, 'phase' | 'text' | 'decision'> | null {
 	const d = r.detail ?? {};
 	switch (r.kind) {
 		case 'rx':
-			return { phase: 'receive', text: `${r.dev}: ${packetLine(r.header)}`, decision: false };
+			return { phase: 'receive', text: `${r.dev}: ${headers.line(r.header)}`, decision: false };
 		case 'rule': {
 			if (d.matched !== true || Number(d.rulenum) === 0) return null;
 			const ref = ruleText(look, r.machine, d);
@@ -211,7 +240,7 @@ function stepOf(r: trace_record, look: RuleLookup): Pick<JourneyStep, 'phase' | 
 		case 'socket':
 			return { phase: 'socket', text: rest(d, []), decision: true };
 		case 'tx':
-			return { phase: 'transmit', text: `${str(d.dev) || r.dev}: ${packetLine(r.header)}`, decision: true };
+			return { phase: 'transmit', text: `${str(d.dev) || r.dev}: ${headers.line(r.header)}`, decision: true };
 		case 'drop':
 			return { phase: 'drop', text: `${str(d.reason)} in ${r.fn}`, decision: true };
 		case 'note':
@@ -245,9 +274,10 @@ function detailOf(r: trace_record): string {
 /** Explains a journey and all that it caused. */
 export function explain(root: journey, look: RuleLookup = () => undefined): PacketJourney {
 	const records = root.records;
+	const headers = new Headers();
 	const first = records.find((r) => r.header !== null && r.header.length > 0);
 	const out: PacketJourney = {
-		packet: first === undefined ? '' : packetLine(first.header),
+		packet: first === undefined ? '' : headers.line(first.header),
 		machine: records[0]?.machine ?? '',
 		steps: [],
 		action: 'consume',
@@ -285,7 +315,7 @@ export function explain(root: journey, look: RuleLookup = () => undefined): Pack
 		if (r.kind === 'drop') dropped = r;
 		if (r.kind === 'tx') sent = r;
 		if (r.kind === 'socket' && d.found !== false) delivered = r;
-		const s = stepOf(r, look);
+		const s = stepOf(r, look, headers);
 		if (s === null) {
 			pending.push(detailOf(r));
 			continue;
@@ -296,7 +326,7 @@ export function explain(root: journey, look: RuleLookup = () => undefined): Pack
 			r.header !== before &&
 			r.header.length > 20 &&
 			before[0] >> 4 === r.header[0] >> 4
-				? diffHeaders(before, r.header, LINKTYPE_RAW)
+				? diffHeaders(headers.dissect(before), headers.dissect(r.header))
 				: [];
 		if (r.header !== null && r.header.length > 0) before = r.header;
 		out.steps.push({
@@ -334,7 +364,7 @@ export function explain(root: journey, look: RuleLookup = () => undefined): Pack
 		if (dropped.fn === 'ip_error' && route !== '') out.why ??= `the route says so: ${route}`;
 	} else if (sent !== null) {
 		out.action = records[0].kind === 'rx' || records.some((r) => r.fn === 'ip_forward') ? 'forward' : 'send';
-		out.out = { dev: str(sent.detail?.dev) || sent.dev, packet: packetLine(sent.header) };
+		out.out = { dev: str(sent.detail?.dev) || sent.dev, packet: headers.line(sent.header) };
 	} else if (delivered !== null) {
 		out.action = 'deliver';
 	} else if (records.some((r) => r.kind === 'consume')) {
