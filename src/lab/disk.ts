@@ -6,6 +6,7 @@ import type { IFileSystem, InMemoryFs } from 'just-bash';
 import { is_kernel_path, kernel_read, kernel_readdir, kernel_write, normalize_path, type rootfs } from '../fs/vfs.ts';
 import type { task_struct } from '../kernel/sched.ts';
 import { EACCES, EEXIST, EIO, EISDIR, ENOENT, ENOTDIR, errno_name, strerror } from '../uapi/asm-generic/errno.ts';
+import { utf8 } from '../user/libc.ts';
 
 type BashModule = typeof import('just-bash');
 let bashModule: Promise<BashModule> | undefined;
@@ -14,6 +15,19 @@ let bashModule: Promise<BashModule> | undefined;
 export function loadBash(): Promise<BashModule> {
 	bashModule ??= import('just-bash');
 	return bashModule;
+}
+
+/** What just-bash passes through its pipes: a string with one character a byte. Its browser bundle has no functions for it. */
+type ByteString = Awaited<ReturnType<NonNullable<IFileSystem['readFileBytes']>>>;
+
+export function toByteString(b: Uint8Array): ByteString {
+	let s = '';
+	for (let i = 0; i < b.length; i += 8192) s += String.fromCharCode(...b.subarray(i, i + 8192));
+	return s as unknown as ByteString;
+}
+
+export function fromByteString(s: ByteString): Uint8Array {
+	return Uint8Array.from(s as unknown as string, (c) => c.charCodeAt(0));
 }
 
 function errnoOf(e: unknown): number {
@@ -101,7 +115,6 @@ function fail(errno: number, call: string, path: string): never {
 
 /** The whole tree as one shell sees it: /proc and /sys are those of its namespace. */
 export async function shellFileSystem(disk: Disk, task: task_struct): Promise<IFileSystem> {
-	const { encodeUtf8ToBytes } = await loadBash();
 	const base = await disk.memory();
 	const read = (path: string): string => {
 		const text = kernel_read(task, path);
@@ -138,9 +151,9 @@ export async function shellFileSystem(disk: Disk, task: task_struct): Promise<IF
 		readFile: async (path, options) =>
 			is_kernel_path(normalize_path(path)) ? read(path) : base.readFile(path, options),
 		readFileBytes: async (path) =>
-			is_kernel_path(normalize_path(path)) ? encodeUtf8ToBytes(read(path)) : base.readFileBytes(path),
+			is_kernel_path(normalize_path(path)) ? toByteString(utf8(read(path))) : base.readFileBytes(path),
 		readFileBuffer: async (path) =>
-			is_kernel_path(normalize_path(path)) ? new TextEncoder().encode(read(path)) : base.readFileBuffer(path),
+			is_kernel_path(normalize_path(path)) ? utf8(read(path)) : base.readFileBuffer(path),
 		writeFile: async (path, content, options) =>
 			is_kernel_path(normalize_path(path)) ? write(path, content) : base.writeFile(path, content, options),
 		appendFile: async (path, content, options) =>

@@ -198,7 +198,7 @@ export class Host {
 			proc.stderr.write(r.stderr);
 			return r.exitCode;
 		});
-		return new Job(proc, done);
+		return new Job(this.world, proc, done);
 	}
 
 	/** Calls `see` for each packet the machine drops. */

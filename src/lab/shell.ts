@@ -13,8 +13,9 @@ import {
 	SIGKILL,
 	utf8_decode,
 } from '../user/libc.ts';
-import { loadBash, shellFileSystem } from './disk.ts';
+import { fromByteString, loadBash, shellFileSystem, toByteString } from './disk.ts';
 import type { Host } from './host.ts';
+import type { World } from './world.ts';
 
 /** What a script did. */
 export interface ShellResult {
@@ -75,7 +76,7 @@ export class Shell {
 	}
 
 	private async make(n: net): Promise<Bash> {
-		const { Bash, defineCommand, latin1FromBytes } = await loadBash();
+		const { Bash, defineCommand } = await loadBash();
 		const host = this.host;
 		const task = new task_struct(host.machine, 'bash', new nsproxy(n, host.name));
 		const commands: CustomCommand[] = [];
@@ -85,15 +86,14 @@ export class Shell {
 					const proc = this.process([name, ...args], n);
 					proc.cwd = ctx.cwd;
 					for (const [k, v] of ctx.env) proc.env.set(k, v);
-					const stdin = latin1FromBytes(ctx.stdin);
-					proc.stdin = Uint8Array.from(stdin, (c) => c.charCodeAt(0));
+					proc.stdin = fromByteString(ctx.stdin);
 					const exitCode = await this.start(program, proc);
 					const out = proc.stdout.bytes();
 					// Text goes as text; what is not UTF-8 (a pcap on a pipe) as bytes.
 					const text = utf8_decode(out);
 					const binary = text.includes('\ufffd');
 					const stdout = binary
-						? { stdout: latin1(out), stdoutKind: 'bytes' as const }
+						? { stdout: toByteString(out) as unknown as string, stdoutKind: 'bytes' as const }
 						: { stdout: text, stdoutKind: 'text' as const };
 					return { ...stdout, stderr: proc.stderr.text(), exitCode };
 				}),
@@ -153,22 +153,21 @@ export class Shell {
 	}
 }
 
-/** One character a byte, as just-bash carries bytes. */
-function latin1(b: Uint8Array): string {
-	let s = '';
-	for (let i = 0; i < b.length; i += 8192) s += String.fromCharCode(...b.subarray(i, i + 8192));
-	return s;
-}
-
 /** A command that goes on while the caller does other things. */
 export class Job {
-	/** Ends with the exit status. */
-	readonly done: Promise<number>;
+	private world: World;
 	private proc: Process;
+	private ended: Promise<number>;
 
-	constructor(proc: Process, done: Promise<number>) {
+	constructor(world: World, proc: Process, ended: Promise<number>) {
+		this.world = world;
 		this.proc = proc;
-		this.done = done;
+		this.ended = ended;
+	}
+
+	/** Ends with the exit status; virtual time passes for who waits for it. */
+	get done(): Promise<number> {
+		return this.world.waiting(this.ended);
 	}
 
 	get stdout(): OutStream {

@@ -169,6 +169,17 @@ export class World implements Scheduler {
 		}
 	}
 
+	/** @internal Waits for what goes on in the background; time passes meanwhile. */
+	async waiting<T>(work: Promise<T>): Promise<T> {
+		this.jobs++;
+		this.drive();
+		try {
+			return await work;
+		} finally {
+			this.jobs--;
+		}
+	}
+
 	fork(): void {
 		this.runnable++;
 	}
@@ -185,13 +196,14 @@ export class World implements Scheduler {
 	wake(_task: task_struct): void {
 		this.runnable++;
 		this.woken = true;
+		this.drive();
 	}
 
 	private drive(): void {
 		if (this.driving !== null) return;
-		this.driving = this.loop().finally(() => {
+		this.driving = this.loop().then((stuck) => {
 			this.driving = null;
-			if (this.wanted()) this.drive();
+			if (stuck ? this.runnable > 0 || this.goals.length > 0 : this.wanted()) this.drive();
 		});
 	}
 
@@ -199,7 +211,8 @@ export class World implements Scheduler {
 		return this.jobs > 0 || this.goals.length > 0 || this.runnable > 0;
 	}
 
-	private async loop(): Promise<void> {
+	/** Return: whether it ended since every process sleeps and nothing will ever happen. */
+	private async loop(): Promise<boolean> {
 		const clock = this.clock;
 		let started = this.pace > 0 ? { real: performance.now(), virtual: clock.now } : null;
 		for (;;) {
@@ -210,7 +223,7 @@ export class World implements Scheduler {
 				await macrotask();
 				continue;
 			}
-			if (!this.wanted()) return;
+			if (!this.wanted()) return false;
 			if (started !== null) {
 				const due =
 					started.real + (Math.min(clock.next_time, this.goals[0]?.at ?? Infinity) - started.virtual) / 1e6 / this.pace;
@@ -233,8 +246,8 @@ export class World implements Scheduler {
 				this.goals.shift()!.resolve();
 				await null;
 			} else if (clock.size === 0 && this.goals.length === 0) {
-				// Every process sleeps and nothing will ever happen: only something from outside can wake them.
-				return;
+				// Only something from outside can wake them.
+				return true;
 			}
 			if (n >= 10000) await macrotask();
 		}
