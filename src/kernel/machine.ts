@@ -55,7 +55,8 @@ export class Machine {
 	spawn: ((parent: Process, argv: string[]) => Promise<number>) | null = null;
 
 	tasks: Set<task_struct> = new Set();
-	next_pid = 1;
+	/** Machines begin anywhere: what programs make of their pid (ping's id) differs between them. */
+	next_pid: number;
 
 	/** Records journeys; null when nothing is traced. */
 	tracer: tracer | null = null;
@@ -85,6 +86,7 @@ export class Machine {
 		this.name = name;
 		this.clock = clock;
 		this.random = new Random(seed, name);
+		this.next_pid = 300 + this.random.below(32000);
 		this.sched = sched;
 		this.softirq_event = new clock_event(run_softirq_event, this);
 	}
