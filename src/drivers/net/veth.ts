@@ -235,7 +235,7 @@ function veth_setup(dev: net_device): void {
 	dev.lltx = true;
 	dev.max_mtu = ETH_MAX_MTU;
 	dev.features = VETH_FEATURES;
-	dev.hw_features = VETH_FEATURES & ~NETIF_F_HIGHDMA;
+	dev.hw_features = VETH_FEATURES;
 	dev.priv = new veth_priv();
 	dev.kind = DRV_NAME;
 }

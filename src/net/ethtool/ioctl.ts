@@ -83,6 +83,8 @@ import {
 const UTS_RELEASE = '6.18.0';
 const DRVINFO_LEN = 196;
 const LINK_MODE_WORDS = 4;
+/** Of the kernel alone: not in errno.h. */
+const ETOOSMALL = 525;
 
 /** Whether `len` bytes are there. */
 function room(data: Uint8Array, len: number): boolean {
@@ -234,8 +236,7 @@ function set_features(dev: net_device, data: Uint8Array): number {
 	for (let i = 0; i < 64; i++) {
 		const at = 8 + 8 * (i >> 5);
 		if (((get_unaligned_le32(data, at) >>> (i & 31)) & 1) === 0) continue;
-		const [name, bit] = netdev_features_strings[i];
-		if (name === '') return -EINVAL;
+		const bit = netdev_features_strings[i][1];
 		if ((dev.hw_features & bit) === 0) {
 			ret |= ETHTOOL_F_UNSUPPORTED;
 			continue;
@@ -379,7 +380,7 @@ function set_coalesce(dev: net_device, ops: ethtool_ops | null, data: Uint8Array
 function get_ts_info(data: Uint8Array): number {
 	if (!room(data, 44)) return -EFAULT;
 	data.fill(0, 4, 44);
-	put_unaligned_le32(data, 4, (1 << 3) | (1 << 4)); // SOF_TIMESTAMPING_RX_SOFTWARE, SOFTWARE
+	put_unaligned_le32(data, 4, 0x1a); // SOF_TIMESTAMPING_TX_SOFTWARE, RX_SOFTWARE, SOFTWARE
 	put_unaligned_le32(data, 8, 0xffffffff);
 	return 0;
 }
@@ -439,7 +440,7 @@ export function dev_ethtool(dev: net_device, data: Uint8Array): number {
 			return get_stats(dev, ops, data);
 		case ETHTOOL_GPERMADDR: {
 			const size = get_unaligned_le32(data, 4);
-			if (size < dev.addr_len) return -EINVAL;
+			if (size < dev.addr_len) return -ETOOSMALL;
 			put_unaligned_le32(data, 4, dev.addr_len);
 			if (!room(data, 8 + dev.addr_len)) return -EFAULT;
 			data.set(dev.perm_addr.subarray(0, dev.addr_len), 8);
