@@ -56,6 +56,8 @@ export interface xt_tgchk_param {
 	family: number;
 	proto: number;
 	invproto: boolean;
+	/** The rule's matches. */
+	ematches: readonly xt_ematch[];
 }
 
 export interface xt_match_ops {

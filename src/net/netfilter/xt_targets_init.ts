@@ -1,6 +1,27 @@
 /*
- * net/netfilter/xt_targets_init.ts: the targets that are not in iptables_init.ts.      Linux: the modules' init calls
+ * net/netfilter/xt_targets_init.ts: the targets besides NAT's, REJECT, LOG and MARK.      Linux: the modules' init calls
  */
 import type { Machine } from '../../kernel/machine.ts';
+import { checksum_tg_init } from './xt_CHECKSUM.ts';
+import { classify_tg_init } from './xt_CLASSIFY.ts';
+import { xt_ct_tg_init } from './xt_CT.ts';
+import { connmark_tg_init } from './xt_connmark_tg.ts';
+import { dscp_tg_init } from './xt_DSCP_tg.ts';
+import { hl_tg_init } from './xt_HL_tg.ts';
+import { nflog_tg_init } from './xt_NFLOG.ts';
+import { nfqueue_tg_init } from './xt_NFQUEUE.ts';
+import { tcpmss_tg_init } from './xt_TCPMSS_tg.ts';
+import { trace_tg_init } from './xt_TRACE.ts';
 
-export function xt_targets_init(_machine: Machine): void {}
+export function xt_targets_init(machine: Machine): void {
+	connmark_tg_init(machine);
+	xt_ct_tg_init(machine);
+	trace_tg_init(machine);
+	hl_tg_init(machine);
+	dscp_tg_init(machine);
+	tcpmss_tg_init(machine);
+	classify_tg_init(machine);
+	nfqueue_tg_init(machine);
+	checksum_tg_init(machine);
+	nflog_tg_init(machine);
+}

@@ -25,7 +25,8 @@ import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../../u
 import { pskb_may_pull, type sk_buff } from '../core/skbuff.ts';
 import { type xt_action_param, xt_register_matches } from './x_tables.ts';
 
-interface tcp_info {
+/** What -m tcp asks for. TCPMSS wants to know. */
+export interface tcp_info {
 	smin: number;
 	smax: number;
 	dmin: number;

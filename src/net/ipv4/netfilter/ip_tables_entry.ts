@@ -380,7 +380,7 @@ function find_check_entry(net: net, info: ipt_table_info, i: number, table: stri
 			if (typeof parsed === 'number') return parsed;
 		}
 		const err = xt_check_target(
-			{ net, table, target, targinfo: parsed, hook_mask, family: NFPROTO_IPV4, proto, invproto },
+			{ net, table, target, targinfo: parsed, hook_mask, family: NFPROTO_IPV4, proto, invproto, ematches: ms ?? [] },
 			tsize,
 		);
 		if (err < 0) return err;
