@@ -1,10 +1,14 @@
 /*
  * test/harness/harness.test.ts: the harness's own judgement: what it normalises and what it does not, what it compares, what it refuses to read.
  */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { packet } from '../../src/packet/build.ts';
 import { dissect } from '../../src/packet/dissect.ts';
 import { compare } from './compare.ts';
+import { KNOWN_FILE, readKnown, TWINS, writeKnown } from './known.ts';
 import { Normaliser, sameText } from './normalise.ts';
 import type { Seen } from './run.ts';
 import { parseScenario, ScenarioError } from './scenario.ts';
@@ -157,4 +161,41 @@ it('gives MAC addresses by host and device', () => {
 		'a:lan 02:00:00:00:00:77 1400',
 		'r:eth0 02:00:00:00:00:78 1400',
 	]);
+});
+
+describe('the list of known failures', () => {
+	const inFolder = (text: string, see: (file: string) => void) => {
+		const dir = mkdtempSync(join(tmpdir(), 'linnet-known-'));
+		try {
+			mkdirSync(join(dir, 'nat'));
+			for (const name of ['a', 'b']) writeFileSync(join(dir, 'nat', `${name}.yaml`), '');
+			writeFileSync(join(dir, 'known.txt'), text);
+			see(join(dir, 'known.txt'));
+		} finally {
+			rmSync(dir, { recursive: true });
+		}
+	};
+
+	it('is read, and written in order', () => {
+		inFolder('# why\n\nnat/b.yaml: no NAT: yet\n', (file) => {
+			const known = readKnown(file);
+			expect([...known]).toEqual([[join(file, '../nat/b.yaml'), 'no NAT: yet']]);
+			known.set(join(file, '../nat/a.yaml'), 'two\nlines');
+			writeKnown(known, file);
+			const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+			expect(lines.filter((l) => !l.startsWith('#'))).toEqual(['nat/a.yaml: two lines', 'nat/b.yaml: no NAT: yet']);
+		});
+	});
+
+	it.each([
+		['nat/a.yaml\n', "known.txt:1: expected 'PATH: what is missing'"],
+		['\nnat/c.yaml: gone\n', 'known.txt:2: there is no nat/c.yaml'],
+		['nat/a.yaml: x\nnat/a.yaml: y\n', 'known.txt:2: nat/a.yaml is there twice'],
+	])('%j is refused', (text, message) => {
+		inFolder(text, (file) => expect(() => readKnown(file)).toThrow(message));
+	});
+
+	it('is sound as it stands', () => {
+		for (const path of readKnown(KNOWN_FILE).keys()) expect(path.startsWith(TWINS)).toBe(true);
+	});
 });
