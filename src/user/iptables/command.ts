@@ -242,6 +242,8 @@ export function do_parse(x: xtables_globals, argv: readonly string[], restoring:
 	let shost: string | null = null;
 	let dhost: string | null = null;
 	let table_seen = false;
+	let waits = false;
+	let wait_interval = false;
 
 	const add = (inst: ext_instance): void => {
 		extra = [
@@ -336,7 +338,8 @@ export function do_parse(x: xtables_globals, argv: readonly string[], restoring:
 			invert = false;
 			continue;
 		}
-		const arg = o.arg ?? '';
+		// These read the whole word, so `-ptcp` is a protocol named -ptcp: the original's way.
+		const arg = 'psdiojg'.includes(o.val) ? opts.last : (o.arg ?? '');
 		switch (o.val) {
 			case 'A':
 			case 'C':
@@ -516,6 +519,10 @@ export function do_parse(x: xtables_globals, argv: readonly string[], restoring:
 			case 'W': {
 				if (restoring !== null) x.error(PARAMETER_PROBLEM, `You cannot use \`-${o.val}' from iptables-restore`);
 				const w = o.arg ?? optional_word();
+				if (o.val === 'W') {
+					x.eprint('Ignoring deprecated --wait-interval option.\n');
+					wait_interval = true;
+				} else waits = true;
 				if (w !== null && strtoul(w)?.rest !== '')
 					x.error(PARAMETER_PROBLEM, o.val === 'w' ? 'wait seconds not numeric' : 'wait interval not numeric');
 				break;
@@ -546,7 +553,7 @@ export function do_parse(x: xtables_globals, argv: readonly string[], restoring:
 					p.ignored = true;
 					return p;
 				}
-				x.error(PARAMETER_PROBLEM, 'unknown option "-6"');
+				x.try_help();
 				break;
 			default:
 				x.error(PARAMETER_PROBLEM, `unknown option "${opts.last}"`);
@@ -554,6 +561,7 @@ export function do_parse(x: xtables_globals, argv: readonly string[], restoring:
 		invert = false;
 	}
 
+	if (wait_interval && !waits) x.error(PARAMETER_PROBLEM, '--wait-interval only makes sense with --wait\n');
 	if (p.table === 'nat' && (p.policy === 'DROP' || p.jumpto === 'DROP'))
 		x.error(
 			PARAMETER_PROBLEM,
@@ -588,7 +596,7 @@ function check_options(x: xtables_globals, p: parsed_command): void {
 	const illegal = ILLEGAL[p.command] ?? '';
 	for (const o of OPTION_ORDER) {
 		if (p.options.has(o) && illegal.includes(o))
-			x.error(PARAMETER_PROBLEM, `Illegal option \`-${o}' with this command\n`);
+			x.error(PARAMETER_PROBLEM, `Illegal option \`-${o}' with this command`);
 	}
 	if (p.chain !== null && p.chain.length >= XT_EXTENSION_MAXNAMELEN)
 		x.error(PARAMETER_PROBLEM, `chain name \`${p.chain}' too long (must be under ${XT_EXTENSION_MAXNAMELEN} chars)`);
@@ -641,7 +649,7 @@ function build_rules(x: xtables_globals, p: parsed_command, h: iptc_handle): ipt
 		p.target = null;
 	}
 	if (p.target === null && p.jumpto !== '' && verdict_of(p.jumpto) === null && !iptc_is_chain(h, p.jumpto)) {
-		if ((base.flags & IPT_F_GOTO) !== 0) x.error(PARAMETER_PROBLEM, `goto '${p.jumpto}' is not a chain\n`);
+		if ((base.flags & IPT_F_GOTO) !== 0) x.error(PARAMETER_PROBLEM, `goto '${p.jumpto}' is not a chain`);
 		x.error(PARAMETER_PROBLEM, `Couldn't load target \`${p.jumpto}':No such file or directory\n`);
 	}
 	const ext = (i: ext_instance): rule_ext => ({

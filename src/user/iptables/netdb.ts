@@ -124,8 +124,10 @@ export function xtables_parse_protocol(s: string): number {
 /** Name of a protocol as -S prints it; '' when it has none. */
 export function proto_to_name(proto: number, nolookup: boolean): string {
 	if (proto === 0) return '';
+	const listed = nolookup ? '' : getprotobynumber(proto);
+	if (listed !== '') return listed;
 	for (const [name, num] of CHAIN_PROTOS) if (num === proto) return name;
-	return nolookup ? '' : getprotobynumber(proto);
+	return '';
 }
 
 /** Port of a service; -1 when unknown. `proto`: 'tcp', …; '' takes any. */

@@ -75,8 +75,7 @@ export function print_header(h: iptc_handle, c: ipt_chain, format: number): stri
 }
 
 function iface_text(name: string, numeric: boolean): string {
-	// A + alone has an empty mask and so stands for no condition at all.
-	if (name !== '' && name !== '+') return name;
+	if (name !== '') return name;
 	return numeric ? '*' : 'any';
 }
 
@@ -118,11 +117,11 @@ export function print_rule(extensions: readonly xt_extension[], r: ipt_rule, num
 		const out = iface(r.outiface, (r.invflags & IPT_INV_VIA_OUT) !== 0);
 		s += table ? ` ${iin.padEnd(6)} ${out.padEnd(6)} ` : `in ${iin} out ${out} `;
 	}
-	s += (r.invflags & IPT_INV_SRCIP) !== 0 ? '!' : table ? ' ' : '';
-	s += table ? address_text(r.src, r.smsk, numeric).padEnd(19) + ' ' : address_text(r.src, r.smsk, numeric) + ' ';
+	s += (r.invflags & IPT_INV_SRCIP) !== 0 ? '!' : ' ';
+	s += (table ? address_text(r.src, r.smsk, numeric).padEnd(19) : address_text(r.src, r.smsk, numeric)) + ' ';
 	s += (r.invflags & IPT_INV_DSTIP) !== 0 ? '!' : ' ';
-	s += table ? address_text(r.dst, r.dmsk, numeric).padEnd(19) : '-> ' + address_text(r.dst, r.dmsk, numeric);
-	if (table) s += ' ';
+	if (!table) s += '-> ';
+	s += table ? address_text(r.dst, r.dmsk, numeric).padEnd(19) + ' ' : address_text(r.dst, r.dmsk, numeric) + ' ';
 	if ((r.flags & IPT_F_GOTO) !== 0) s += '[goto] ';
 	for (const m of r.matches) {
 		const ext = match_name(extensions, m.name, m.revision, m.data);

@@ -116,6 +116,8 @@ function put_iface(b: Uint8Array, name: number, mask: number, iface: string): vo
 
 function get_iface(b: Uint8Array, name: number, mask: number): string {
 	let s = '';
+	// A + alone has an empty mask.
+	if (b[mask] === 0) return cstring(b, name, IFNAMSIZ);
 	for (let i = 0; i < IFNAMSIZ; i++) {
 		if (b[mask + i] === 0) {
 			if (i > 0 && b[name + i - 1] !== 0) s += '+';

@@ -146,6 +146,8 @@ export class xt_option_call {
 	nvals = 1;
 	addr = 0;
 	mask = 0xffffffff;
+	/** All 16 bytes of a mask are set, as the original fills them when there is no prefix length. */
+	whole_mask = false;
 	value = 0;
 	mac: Uint8Array = new Uint8Array(0);
 	/** Further words of the command line, for options that take two. */
@@ -244,12 +246,10 @@ const SYSLOG_LEVELS: Record<string, number> = {
 	debug: 7,
 	emerg: 0,
 	error: 3,
-	err: 3,
 	info: 6,
 	notice: 5,
 	panic: 0,
 	warning: 4,
-	warn: 4,
 };
 
 /** One address, as -s takes it without a mask. Return: the address, or -1. */
@@ -391,8 +391,8 @@ function parse_range(cb: xt_option_call): void {
 function service_port(cb: xt_option_call, s: string): number {
 	const n = parse_uint(s, Number.MAX_SAFE_INTEGER);
 	if (n >= 0) {
-		if (n > 65535) cb.bad(`Port "${s}" does not resolve to anything.\n`);
-		return n;
+		// The original takes the low 16 bits of any number.
+		return n % 65536;
 	}
 	const p = getservbyname(s, '');
 	if (p < 0) cb.bad(`Port "${s}" does not resolve to anything.\n`);
@@ -487,8 +487,7 @@ function parse_value(cb: xt_option_call): void {
 		case 'string': {
 			const n = utf8_encode(cb.arg).length;
 			if (e.min !== undefined && n < e.min) cb.bad(`Argument must have a minimum length of ${e.min} characters\n`);
-			const max = e.max ?? (e.size !== undefined ? e.size - 1 : undefined);
-			if (max !== undefined && n > max) cb.bad(`Argument must have a maximum length of ${max} characters\n`);
+			if (e.max !== undefined && n > e.max) cb.bad(`Argument must have a maximum length of ${e.max} characters\n`);
 			return;
 		}
 		case 'uint8':
@@ -520,14 +519,8 @@ function parse_value(cb: xt_option_call): void {
 			return;
 		}
 		case 'sysloglevel': {
-			const n = strtoul(cb.arg);
-			if (n !== null) {
-				if (n.rest !== '' || n.value > 7)
-					cb.bad(`${cb.ext.name}: bad value for option "--${e.name}", or out of range (0-7).\n`);
-				cb.num = n.value;
-				return;
-			}
-			const level = SYSLOG_LEVELS[cb.arg.toLowerCase()];
+			const n = parse_uint(cb.arg, 7);
+			const level = n >= 0 ? n : SYSLOG_LEVELS[cb.arg];
 			if (level === undefined) cb.bad(`log level "${cb.arg}" unknown\n`);
 			cb.num = level;
 			return;
@@ -543,17 +536,23 @@ function parse_value(cb: xt_option_call): void {
 			parse_ports(cb);
 			return;
 		case 'host':
-			cb.addr = parse_address(cb.x, cb.arg);
+			cb.addr = resolve_host(cb, cb.arg);
 			cb.mask = 0xffffffff;
+			cb.whole_mask = true;
 			return;
 		case 'hostmask': {
 			const at = cb.arg.indexOf('/');
 			cb.mask = 0xffffffff;
+			cb.whole_mask = true;
 			if (at >= 0) {
-				const v = parse_plenmask(cb, cb.arg.slice(at + 1));
-				cb.mask = v;
+				const v = parse_plenmask(cb, cb.arg.slice(at + 1), 128);
+				// A mask with holes counts as none: the original's way.
+				if (ipmask_to_cidr(v) >= 0) {
+					cb.mask = v;
+					cb.whole_mask = false;
+				}
 			}
-			cb.addr = parse_address(cb.x, at < 0 ? cb.arg : cb.arg.slice(0, at));
+			cb.addr = resolve_host(cb, at < 0 ? cb.arg : cb.arg.slice(0, at));
 			return;
 		}
 		case 'plen': {
@@ -564,7 +563,7 @@ function parse_value(cb: xt_option_call): void {
 			return;
 		}
 		case 'plenmask':
-			cb.mask = parse_plenmask(cb, cb.arg);
+			cb.mask = parse_plenmask(cb, cb.arg, 32);
 			return;
 		case 'ethermac': {
 			const mac = parse_mac(cb.arg);
@@ -581,15 +580,36 @@ function parse_value(cb: xt_option_call): void {
 	}
 }
 
-function parse_plenmask(cb: xt_option_call, s: string): number {
+/** inet_aton(3): 1 to 4 parts, the last one filling what is left. Return: -1 when it is none. */
+function classic_aton(s: string): number {
+	const parts = s.split('.');
+	if (parts.length > 4) return -1;
+	let a = 0;
+	for (let i = 0; i < parts.length; i++) {
+		const last = i === parts.length - 1;
+		const v = /^[0-9]/.test(parts[i]) ? parse_uint(parts[i], last ? 256 ** (4 - i) - 1 : 255) : -1;
+		if (v < 0) return -1;
+		a += last ? v : v * 256 ** (3 - i);
+	}
+	return a;
+}
+
+function resolve_host(cb: xt_option_call, s: string): number {
+	const a = classic_aton(s);
+	if (a >= 0) return a;
+	if (s === 'localhost') return 0x7f000001;
+	return cb.bad('getaddrinfo: Temporary failure in name resolution\n');
+}
+
+function parse_plenmask(cb: xt_option_call, s: string, most: number): number {
 	const quad = numeric_to_ipaddr(s);
 	if (quad >= 0) return quad;
-	const n = read_uint(s, 0, 32);
+	const n = read_uint(s, 0, most);
 	if (n === null || n.rest !== '')
 		cb.bad(
 			`${cb.ext.name}: bad value for option "--${cb.entry.name}", neither a valid network mask nor valid CIDR (0-32).\n`,
 		);
-	return plen_to_mask(n.value);
+	return plen_to_mask(Math.min(n.value, 32));
 }
 
 function put_value(cb: xt_option_call): void {
@@ -646,6 +666,9 @@ function put_value(cb: xt_option_call): void {
 
 /** An extension's option was given: checks, reads and hands on its value. */
 export function option_call(cb: xt_option_call, inst: ext_instance): void {
+	// Errors name an option by the first of its names.
+	const first = cb.ext.options.find((o) => o.id === cb.entry.id);
+	if (first !== undefined) cb.entry = first;
 	const e = cb.entry;
 	const bit = 1 << e.id;
 	const flags = e.flags ?? 0;

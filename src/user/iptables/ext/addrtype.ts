@@ -39,9 +39,10 @@ const O_OUT = 3;
 
 function parse_types(cb: xt_option_call): number {
 	let mask = 0;
-	for (const word of cb.arg.split(',')) {
-		const i = word === '' ? -1 : TYPES.findIndex((t) => t.startsWith(word.toUpperCase()));
-		if (i < 0) cb.bad(`addrtype: bad type \`${cb.arg}'`);
+	const words = cb.arg.split(',');
+	for (let k = 0; k < words.length; k++) {
+		const i = words[k] === '' ? -1 : TYPES.findIndex((t) => t.startsWith(words[k].toUpperCase()));
+		if (i < 0) cb.bad(`addrtype: bad type "${words.slice(k).join(',')}"`);
 		mask |= 1 << i;
 	}
 	return mask;

@@ -103,11 +103,13 @@ const O_DIR = 12;
 /** A list of names. Like the original, the beginning of a name is enough. */
 function parse_list(cb: xt_option_call, names: readonly (readonly [string, number])[], what: string): number {
 	let mask = 0;
-	for (const word of cb.arg.split(',')) {
+	const words = cb.arg.split(',');
+	for (let i = 0; i < words.length; i++) {
+		const word = words[i];
 		const hit = word === '' ? undefined : names.find(([n]) => n.startsWith(word.toUpperCase()));
 		if (hit === undefined) {
 			if (what === 'ctstatus' && word.toUpperCase() === 'NONE') continue;
-			cb.bad(`Bad ${what} "${cb.arg}"`);
+			cb.bad(`Bad ${what} "${words.slice(i).join(',')}"`);
 		}
 		mask |= hit[1];
 	}
@@ -132,7 +134,8 @@ function parse(cb: xt_option_call): void {
 	} else if (id >= O_ADDR && id < O_ADDR + 4) {
 		const a = ADDRS[id - O_ADDR];
 		put_unaligned_be32(d, a.addr, cb.addr);
-		put_unaligned_be32(d, a.mask, cb.mask);
+		if (cb.whole_mask) d.fill(0xff, a.mask, a.mask + 16);
+		else put_unaligned_be32(d, a.mask, cb.mask);
 		set(d, a.flag, cb.invert);
 	} else if (id === O_STATUS) {
 		put_unaligned_le16(d, info.status_mask, parse_list(cb, STATUSES, 'ctstatus'));

@@ -65,11 +65,11 @@ function parse(cb: xt_option_call): void {
 	} else {
 		const slash = s.indexOf('/');
 		const type = strtoul(slash < 0 ? s : s.slice(0, slash));
-		if (type === null || type.rest !== '' || type.value > 255) cb.bad(`Unknown ICMP type \`${slash < 0 ? s : s}'`);
+		if (type === null || type.rest !== '' || type.value > 255) cb.bad(`Unknown ICMP type \`${s}'`);
 		d[ipt_icmp.type] = type.value;
 		if (slash >= 0) {
 			const code = strtoul(s.slice(slash + 1));
-			if (code === null || code.rest !== '' || code.value > 255) cb.bad(`Unknown ICMP code \`${s.slice(slash + 1)}'`);
+			if (code === null || code.rest !== '' || code.value > 255) cb.bad(`Unknown ICMP code \`${s}'`);
 			d[ipt_icmp.code] = code.value;
 			d[ipt_icmp.code + 1] = code.value;
 		} else {

@@ -10,8 +10,8 @@ import {
 	xt_iprange_mtinfo as info,
 } from '../../../uapi/linux/netfilter/xt_iprange.ts';
 import {
+	inet_aton,
 	ip_str,
-	numeric_to_ipaddr,
 	PARAMETER_PROBLEM,
 	XTOPT_INVERT,
 	type xt_extension,
@@ -23,10 +23,12 @@ const O_DST = 1;
 
 function parse_range(cb: xt_option_call, min: number, max: number): void {
 	const dash = cb.arg.indexOf('-');
-	const bad = (): never => cb.bad(`iprange: Bad value for "--${cb.entry.name}" option: "${cb.arg}"`);
-	const from = numeric_to_ipaddr(dash < 0 ? cb.arg : cb.arg.slice(0, dash));
-	const to = dash < 0 ? from : numeric_to_ipaddr(cb.arg.slice(dash + 1));
-	if (from < 0 || to < 0) bad();
+	const part = (s: string): number => {
+		const a = inet_aton(s);
+		return a >= 0 ? a : cb.bad(`iprange: Bad value for "--${cb.entry.name}" option: "${s}"`);
+	};
+	const from = part(dash < 0 ? cb.arg : cb.arg.slice(0, dash));
+	const to = dash < 0 ? from : part(cb.arg.slice(dash + 1));
 	if (from > to) cb.x.eprint(`xt_iprange: range ${ip_str(from)}-${ip_str(to)} is reversed and will never match\n`);
 	put_unaligned_be32(cb.data, min, from);
 	put_unaligned_be32(cb.data, max, to);

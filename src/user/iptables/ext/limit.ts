@@ -27,8 +27,8 @@ function parse_rate(cb: xt_option_call): number {
 	const r = Number.parseInt(cb.arg, 10);
 	if (!(r > 0)) bad();
 	const val = Math.floor((XT_LIMIT_SCALE * mult) / r);
-	if (val === 0) cb.bad(`Rate too fast "${cb.arg}"\n`);
-	if (r / mult > XT_LIMIT_SCALE) cb.bad(`Rate too fast "${cb.arg}"\n`);
+	if (val === 0) cb.bad(`Rate too fast "${cb.arg}"`);
+	if (r / mult > XT_LIMIT_SCALE) cb.bad(`Rate too fast "${cb.arg}"`);
 	return val;
 }
 

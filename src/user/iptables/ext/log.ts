@@ -20,7 +20,7 @@ const FLAGS: readonly (readonly [string, number])[] = [
 	['macdecode', XT_LOG_MACDECODE],
 ];
 
-const LEVELS = ['emerg', 'alert', 'crit', 'error', 'warn', 'notice', 'info', 'debug'];
+const LEVELS = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug'];
 const PREFIX_SIZE = 30;
 
 const prefix = (d: Uint8Array): string => cstring(d, info.prefix, PREFIX_SIZE);

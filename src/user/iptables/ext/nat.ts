@@ -25,7 +25,6 @@ import {
 	ip_str,
 	numeric_to_ipaddr,
 	XTOPT_MAND,
-	XTOPT_MULTI,
 	type xt_extension,
 	type xt_option,
 	type xt_option_call,
@@ -53,13 +52,13 @@ function need_ports(cb: xt_option_call): void {
 		cb.bad('Need TCP, UDP, SCTP or DCCP with port specification');
 }
 
-/** `port[-port[/base]]` into `r`. `shift`: the base is allowed. */
-function parse_ports(cb: xt_option_call, s: string, r: nat_range, shift: boolean): void {
+/** `port[-port[/base]]` into `r`. */
+function parse_ports(cb: xt_option_call, s: string, r: nat_range): void {
 	r.flags |= NF_NAT_RANGE_PROTO_SPECIFIED;
 	const first = strtoul(s, 10);
 	let rest: string;
 	if (first !== null) {
-		if (first.value > 65535) cb.bad(`Port \`${s}' not valid\n`);
+		if (first.value > 65535) cb.bad(`Port \`${s}' not valid`);
 		r.min_port = first.value;
 		rest = first.rest;
 	} else {
@@ -67,45 +66,43 @@ function parse_ports(cb: xt_option_call, s: string, r: nat_range, shift: boolean
 		const name = /^[^-]*/.exec(s)![0];
 		const p = getservbyname(s, '');
 		const q = p >= 0 ? p : getservbyname(name, '');
-		if (q < 0) cb.bad(`Port \`${s}' not valid\n`);
+		if (q < 0) cb.bad(`Port \`${s}' not valid`);
 		r.min_port = q;
 		rest = p >= 0 ? '' : s.slice(name.length);
 	}
 	r.max_port = r.min_port;
 	if (rest === '') return;
-	if (rest[0] === ':') cb.bad('Invalid port:port syntax - use dash\n');
-	if (rest[0] !== '-') cb.bad(`Garbage after port value: \`${rest}'\n`);
+	if (rest[0] === ':') cb.bad('Invalid port:port syntax - use dash');
+	if (rest[0] !== '-') cb.bad(`Garbage after port value: \`${rest}'`);
 	const second = strtoul(rest.slice(1), 10);
 	let tail: string;
 	if (second === null) {
 		const p = getservbyname(rest.slice(1), '');
-		if (p < 0) cb.bad(`Port \`${rest.slice(1)}' not valid\n`);
+		if (p < 0) cb.bad(`Port \`${rest.slice(1)}' not valid`);
 		r.max_port = p;
 		tail = '';
 	} else {
-		if (second.value > 65535) cb.bad(`Port \`${rest.slice(1)}' not valid\n`);
+		if (second.value > 65535) cb.bad(`Port \`${rest.slice(1)}' not valid`);
 		r.max_port = second.value;
 		tail = second.rest;
 	}
-	if (r.max_port < r.min_port) cb.bad(`Port range \`${s}' funky\n`);
+	if (r.max_port < r.min_port) cb.bad(`Port range \`${rest.slice(1)}' funky`);
 	if (tail === '') return;
-	if (tail[0] !== '/' || !shift) {
-		if (tail[0] === '/') cb.bad('Shifted portmap ranges not supported with this kernel\n');
-		cb.bad(`Garbage after port range: \`${tail}'\n`);
-	}
+	if (tail[0] !== '/') cb.bad(`Garbage after port range: \`${tail}'`);
 	const base = strtoul(tail.slice(1), 10);
-	if (base === null || base.rest !== '' || base.value > 65535) cb.bad(`Port \`${tail.slice(1)}' not valid\n`);
+	if (base === null || base.rest !== '' || base.value > 65535) cb.bad(`Port \`${tail.slice(1)}' not valid`);
 	r.base_port = base.value;
 	r.flags |= NF_NAT_RANGE_PROTO_OFFSET;
 }
 
 /** `[addr[-addr]][:ports]` into `r`. */
-function parse_to(cb: xt_option_call, r: nat_range, shift: boolean): void {
+function parse_to(cb: xt_option_call, r: nat_range): void {
 	let s = cb.arg;
 	const colon = s.indexOf(':');
-	if (colon >= 0) {
+	// More than one colon: an IPv6 address, which this is none of.
+	if (colon >= 0 && !s.slice(colon + 1).includes(':')) {
 		need_ports(cb);
-		parse_ports(cb, s.slice(colon + 1), r, shift);
+		parse_ports(cb, s.slice(colon + 1), r);
 		if (colon === 0) return;
 		s = s.slice(0, colon);
 	}
@@ -113,12 +110,12 @@ function parse_to(cb: xt_option_call, r: nat_range, shift: boolean): void {
 	const dash = s.indexOf('-');
 	const from = dash < 0 ? s : s.slice(0, dash);
 	const min = numeric_to_ipaddr(from);
-	if (min < 0) cb.bad(`Bad IP address "${from}"\n`);
+	if (min < 0) cb.bad(`Bad IP address "${from}"`);
 	r.min = min;
 	r.max = min;
 	if (dash >= 0) {
 		const max = numeric_to_ipaddr(s.slice(dash + 1));
-		if (max < 0) cb.bad(`Bad IP address "${s.slice(dash + 1)}"\n`);
+		if (max < 0) cb.bad(`Bad IP address "${s.slice(dash + 1)}"`);
 		r.max = max;
 	}
 }
@@ -206,19 +203,13 @@ export const snat_tg_reg: xt_extension = {
 	name: 'SNAT',
 	revision: 0,
 	size: compat.sizeof,
-	options: [
-		{ name: 'to-source', id: O_TO, type: 'string', flags: XTOPT_MAND | XTOPT_MULTI },
-		RANDOM,
-		FULLY,
-		PERSISTENT,
-	],
+	options: [{ name: 'to-source', id: O_TO, type: 'string', flags: XTOPT_MAND }, RANDOM, FULLY, PERSISTENT],
 	help: ['--to-source [addr[-addr]][:port[-port]]', '--random --random-fully --persistent'],
 	init: (d) => put4(d, EMPTY),
 	parse(cb) {
 		const r = get4(cb.data);
 		if (cb.entry.id === O_TO) {
-			if ((cb.xflags & 1) !== 0) cb.bad('SNAT: Multiple --to-source not supported');
-			parse_to(cb, r, false);
+			parse_to(cb, r);
 		} else r.flags |= flag_option(cb.entry.id);
 		put4(cb.data, r);
 	},
@@ -231,13 +222,12 @@ export const dnat_tg_reg: xt_extension = {
 	name: 'DNAT',
 	revision: 2,
 	size: nf_nat_range2.sizeof,
-	options: [{ name: 'to-destination', id: O_TO, type: 'string', flags: XTOPT_MAND | XTOPT_MULTI }, RANDOM, PERSISTENT],
+	options: [{ name: 'to-destination', id: O_TO, type: 'string', flags: XTOPT_MAND }, RANDOM, PERSISTENT],
 	help: ['--to-destination [addr[-addr]][:port[-port[/port]]]', '--random --persistent'],
 	parse(cb) {
 		const r = get2(cb.data);
 		if (cb.entry.id === O_TO) {
-			if ((cb.xflags & 1) !== 0) cb.bad('DNAT: Multiple --to-destination not supported');
-			parse_to(cb, r, true);
+			parse_to(cb, r);
 		} else r.flags |= flag_option(cb.entry.id);
 		put2(cb.data, r);
 	},
@@ -249,7 +239,7 @@ function ports_option(cb: xt_option_call): void {
 	const r = get4(cb.data);
 	if (cb.entry.id === O_TO) {
 		need_ports(cb);
-		parse_ports(cb, cb.arg, r, false);
+		parse_ports(cb, cb.arg, r);
 	} else r.flags |= flag_option(cb.entry.id);
 	put4(cb.data, r);
 }

@@ -50,7 +50,7 @@ export const reject_tg_reg: xt_extension = {
 			return;
 		}
 		if (s !== '' && ('echo-reply'.startsWith(s) || 'echoreply'.startsWith(s)))
-			cb.bad('--reject-with echo-reply no longer supported');
+			cb.x.eprint('--reject-with echo-reply no longer supported\n');
 		cb.bad(`unknown reject type "${cb.arg}"`);
 	},
 	print: (d) => ` reject-with ${name_of(d)}`,

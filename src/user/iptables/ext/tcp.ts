@@ -126,7 +126,8 @@ export function print_ports(
 export function save_ports(option: string, d: Uint8Array, at: number, invert: boolean): string {
 	const lo = get_unaligned_le16(d, at);
 	const hi = get_unaligned_le16(d, at + 2);
-	if (lo === 0 && hi === 0xffff && !invert) return '';
+	// All ports are not printed, not even inverted: the original's way.
+	if (lo === 0 && hi === 0xffff) return '';
 	return `${invert ? ' !' : ''} ${option} ${lo === hi ? lo : `${lo}:${hi}`}`;
 }
 

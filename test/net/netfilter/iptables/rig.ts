@@ -1,11 +1,12 @@
 /*
  * A machine with netfilter, conntrack, NAT and iptables, and the tools on top of it without sockets between.
  */
+
+import { proc_net } from '../../../../src/fs/proc_net.ts';
 import type { net } from '../../../../src/net/core/net_namespace.ts';
 import type { sock } from '../../../../src/net/core/sock.ts';
 import { iptables_init } from '../../../../src/net/ipv4/netfilter/iptables_init.ts';
 import { nf_getsockopt, nf_setsockopt } from '../../../../src/net/netfilter/nf_sockopt.ts';
-import { proc_net } from '../../../../src/fs/proc_net.ts';
 import { xt_table_names } from '../../../../src/net/netfilter/x_tables.ts';
 import { extensions } from '../../../../src/user/iptables/ext/index.ts';
 import { iptables_main } from '../../../../src/user/iptables/iptables.ts';
@@ -52,7 +53,7 @@ export interface Output {
 	err: string;
 }
 
-function run(r: Rig, name: string, main: (x: xtables_globals) => number): Output {
+export function with_globals(r: Rig, name: string, main: (x: xtables_globals) => number): Output {
 	const x = new xtables_globals(name, new direct_socket(r.net), extensions);
 	let status = 0;
 	try {
@@ -67,12 +68,18 @@ function run(r: Rig, name: string, main: (x: xtables_globals) => number): Output
 /** `iptables ARGS`. */
 export function iptables(r: Rig, args: string | readonly string[]): Output {
 	const words = typeof args === 'string' ? split_words(args) : args;
-	return run(r, 'iptables', (x) => iptables_main(x, ['iptables', ...words]));
+	return with_globals(r, 'iptables', (x) => iptables_main(x, ['iptables', ...words]));
 }
 
 export function save(r: Rig, args: readonly string[] = []): Output {
-	const tables = xt_table_names(r.net, 2).split('\n').filter((t) => t !== '');
-	return run(r, 'iptables-save', (x) => iptables_save_main(x, ['iptables-save', ...args], tables, 1796000000).status);
+	const tables = xt_table_names(r.net, 2)
+		.split('\n')
+		.filter((t) => t !== '');
+	return with_globals(
+		r,
+		'iptables-save',
+		(x) => iptables_save_main(x, ['iptables-save', ...args], tables, 1796000000).status,
+	);
 }
 
 export function restore(
@@ -81,7 +88,7 @@ export function restore(
 	o: Partial<restore_options> = {},
 	report: restore_report | null = null,
 ): Output {
-	return run(r, 'iptables-restore', (x) =>
+	return with_globals(r, 'iptables-restore', (x) =>
 		restore_text(x, text, { counters: false, noflush: false, test: false, verbose: false, table: null, ...o }, report),
 	);
 }
