@@ -449,7 +449,8 @@ export function register_netdevice(dev: net_device): number {
 		unregister_netdevice(dev);
 		return ret;
 	}
-	rtmsg_ifinfo(RTM_NEWLINK, dev, 0xffffffff);
+	// What rtnetlink makes it tells of itself, when it is whole (rtnl_configure_link).
+	if (!dev.rtnl_link_initializing) rtmsg_ifinfo(RTM_NEWLINK, dev, 0xffffffff);
 	return 0;
 }
 
@@ -478,6 +479,7 @@ export function unregister_netdev(dev: net_device): void {
 
 /** Ends several at once (the two ends of a veth). */
 export function unregister_netdevice_many(devs: readonly net_device[]): void {
+	for (const dev of devs) if (dev.reg_state === NETREG_REGISTERED) dev_close(dev);
 	for (const dev of devs) unregister_netdevice(dev);
 }
 

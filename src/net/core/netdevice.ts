@@ -216,6 +216,8 @@ export class net_device {
 	iflink = 0;
 	/** Namespace of iflink when it is another. */
 	link_net: net | null = null;
+	/** rtnetlink is making it: nobody was told of it yet. */
+	rtnl_link_initializing = false;
 	/** IFLA_INFO_KIND, '' for plain hardware. */
 	kind = '';
 	netdev_ops: net_device_ops;

@@ -468,6 +468,7 @@ export function rtnl_create_link(
 	dev.num_tx_queues = dev.real_num_tx_queues = num_tx;
 	dev.num_rx_queues = dev.real_num_rx_queues = num_rx;
 	dev.kind = ops.kind;
+	dev.rtnl_link_initializing = true;
 	ops.setup(dev);
 	let err = validate_linkmsg(dev, tb, extack);
 	if (err < 0) return err;
@@ -500,7 +501,9 @@ export function rtnl_configure_link(dev: net_device, ifm: { flags: number; chang
 		const err = __dev_change_flags(dev, flags, null);
 		if (err < 0) return err;
 	}
-	__dev_notify_flags(dev, old_flags, old_flags ^ dev.flags);
+	const fresh = dev.rtnl_link_initializing;
+	dev.rtnl_link_initializing = false;
+	__dev_notify_flags(dev, old_flags, fresh ? 0xffffffff : old_flags ^ dev.flags);
 	return 0;
 }
 
