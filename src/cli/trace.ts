@@ -251,7 +251,7 @@ function traceCaptures(
 			if (writer !== null) writer.add(a, own ? 'linnet: sent by this host itself' : 'linnet: not replayed');
 			continue;
 		}
-		const j = replay.receive(a.dev, frame).journey;
+		const j = replay.receive(a.dev, frame, flags.json !== true && options!.detailed !== true).journey;
 		const verdict = verdictOf(j);
 		counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
 		if (writer !== null)

@@ -271,50 +271,12 @@ function detailOf(r: trace_record): string {
 	}
 }
 
-/** Explains a journey and all that it caused. */
-export function explain(root: journey, look: RuleLookup = () => undefined): PacketJourney {
-	const records = root.records;
-	const headers = new Headers();
-	const first = records.find((r) => r.header !== null && r.header.length > 0);
-	const out: PacketJourney = {
-		packet: first === undefined ? '' : headers.line(first.header),
-		machine: records[0]?.machine ?? '',
-		steps: [],
-		action: 'consume',
-		caused: [],
-	};
+/** Every record as a step, or as a detail of the next one. */
+function stepsOf(records: readonly trace_record[], look: RuleLookup, headers: Headers): JourneyStep[] {
+	const steps: JourneyStep[] = [];
 	let pending: string[] = [];
 	let before: Uint8Array | null = null;
-	let lastRule: Record<string, unknown> | null = null;
-	let cause: Record<string, unknown> = {};
-	let dropped: trace_record | null = null;
-	let sent: trace_record | null = null;
-	let delivered: trace_record | null = null;
-	let rejected = false;
-	let route = '';
-	let undecided: Record<string, unknown> | null = null;
 	for (const r of records) {
-		const d = r.detail ?? {};
-		if (r.kind === 'rule' && d.matched === true && Number(d.rulenum) > 0) {
-			lastRule = d;
-			if (d.target === 'REJECT') rejected = true;
-		}
-		if (r.kind === 'rule' && cause.unknown !== undefined && undecided === null) undecided = d;
-		if (r.kind === 'policy') lastRule = { ...d, rulenum: 0 };
-		if (
-			r.kind === 'note' ||
-			(r.kind === 'conntrack' && d.event === 'drop') ||
-			r.kind === 'route' ||
-			r.kind === 'neigh'
-		) {
-			const about: Record<string, unknown> = {};
-			for (const k of ['sysctl', 'value', 'counter', 'why', 'unknown']) if (d[k] !== undefined) about[k] = d[k];
-			if (Object.keys(about).length > 0) cause = { ...cause, ...about };
-		}
-		if (r.kind === 'route') route = routeText(d);
-		if (r.kind === 'drop') dropped = r;
-		if (r.kind === 'tx') sent = r;
-		if (r.kind === 'socket' && d.found !== false) delivered = r;
 		const s = stepOf(r, look, headers);
 		if (s === null) {
 			pending.push(detailOf(r));
@@ -329,7 +291,7 @@ export function explain(root: journey, look: RuleLookup = () => undefined): Pack
 				? diffHeaders(headers.dissect(before), headers.dissect(r.header))
 				: [];
 		if (r.header !== null && r.header.length > 0) before = r.header;
-		out.steps.push({
+		steps.push({
 			time: r.ts,
 			machine: r.machine,
 			netns: r.netns,
@@ -337,13 +299,63 @@ export function explain(root: journey, look: RuleLookup = () => undefined): Pack
 			fn: r.fn,
 			...s,
 			detail: pending,
-			data: d,
+			data: r.detail ?? {},
 			changes,
 		});
 		pending = [];
 	}
-	if (pending.length > 0 && out.steps.length > 0) out.steps[out.steps.length - 1].detail.push(...pending);
-	for (const c of root.children) out.caused.push(explain(c, look));
+	if (pending.length > 0 && steps.length > 0) steps[steps.length - 1].detail.push(...pending);
+	return steps;
+}
+
+const NOTHING: Record<string, unknown> = Object.freeze({});
+/** What a record may say of why a packet ends as it does. */
+const CAUSES = ['sysctl', 'value', 'counter', 'why', 'unknown'] as const;
+
+/** Explains a journey and all that it caused; `brief`: without the steps. */
+export function explain(root: journey, look: RuleLookup = () => undefined, brief = false): PacketJourney {
+	const records = root.records;
+	const headers = new Headers();
+	const first = records.find((r) => r.header !== null && r.header.length > 0);
+	const out: PacketJourney = {
+		packet: first === undefined ? '' : headers.line(first.header),
+		machine: records[0]?.machine ?? '',
+		steps: [],
+		action: 'consume',
+		caused: [],
+	};
+	let lastRule: Record<string, unknown> | null = null;
+	const cause: Record<string, unknown> = {};
+	let dropped: trace_record | null = null;
+	let sent: trace_record | null = null;
+	let delivered: trace_record | null = null;
+	let rejected = false;
+	let route = '';
+	let undecided: Record<string, unknown> | null = null;
+	for (const r of records) {
+		if (r.kind === 'fn' || r.kind === 'hook') continue;
+		const d = r.detail ?? NOTHING;
+		if (r.kind === 'rule' && d.matched === true && Number(d.rulenum) > 0) {
+			lastRule = d;
+			if (d.target === 'REJECT') rejected = true;
+		}
+		if (r.kind === 'rule' && cause.unknown !== undefined && undecided === null) undecided = d;
+		if (r.kind === 'policy') lastRule = { ...d, rulenum: 0 };
+		if (
+			r.kind === 'note' ||
+			(r.kind === 'conntrack' && d.event === 'drop') ||
+			r.kind === 'route' ||
+			r.kind === 'neigh'
+		) {
+			for (const k of CAUSES) if (d[k] !== undefined) cause[k] = d[k];
+		}
+		if (r.kind === 'route') route = routeText(d);
+		if (r.kind === 'drop') dropped = r;
+		if (r.kind === 'tx') sent = r;
+		if (r.kind === 'socket' && d.found !== false) delivered = r;
+	}
+	if (!brief) out.steps = stepsOf(records, look, headers);
+	for (const c of root.children) out.caused.push(explain(c, look, brief));
 
 	if (cause.unknown !== undefined) {
 		out.action = 'undecided';

@@ -56,8 +56,8 @@ export class Replay {
 		this.imp.host.world.advanceTo(time);
 	}
 
-	/** An Ethernet frame arrives at `dev` now. Its journey, and what came of it at this instant. */
-	receive(dev: string, frame: Uint8Array): Replayed {
+	/** An Ethernet frame arrives at `dev` now. Its journey (`brief`: without its steps), and what came of it at this instant. */
+	receive(dev: string, frame: Uint8Array, brief = false): Replayed {
 		const around = this.around(dev);
 		const { machine, world } = this.imp.host;
 		this.sent = [];
@@ -66,7 +66,7 @@ export class Replay {
 		around.inject(frame);
 		world.advanceTo(world.clock.now);
 		this.recorder.stop(machine);
-		return this.result('rx');
+		return this.result('rx', brief);
 	}
 
 	/** What `ip route get` says of a destination: its first line, and the source address that the kernel would choose. */
@@ -111,7 +111,7 @@ export class Replay {
 		return out;
 	}
 
-	private result(kind: 'rx' | 'local'): Replayed {
+	private result(kind: 'rx' | 'local', brief = false): Replayed {
 		const roots = this.recorder.take();
 		const isMain = (j: journey): boolean =>
 			kind === 'rx'
@@ -121,7 +121,7 @@ export class Replay {
 					);
 		const main = roots.find(isMain);
 		const others = roots.filter((j) => j !== main);
-		const told = main === undefined ? this.nothing(kind) : explain(main, this.lookup);
+		const told = main === undefined ? this.nothing(kind) : explain(main, this.lookup, brief);
 		// Whether a process listens is not part of what was imported.
 		if (told.reason === 'NO_SOCKET') {
 			told.action = 'deliver';
@@ -129,7 +129,7 @@ export class Replay {
 				'to the host itself; which processes listen is not imported: without one, Linux drops it here (NO_SOCKET) and answers as below';
 			delete told.reason;
 		}
-		return { journey: told, sent: this.sent, beside: others.map((j) => explain(j, this.lookup)) };
+		return { journey: told, sent: this.sent, beside: others.map((j) => explain(j, this.lookup, brief)) };
 	}
 
 	/** The journey of a packet that never was. */
