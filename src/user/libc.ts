@@ -323,13 +323,14 @@ export class Process {
 		return this.task.machine.rootfs.write(p, bytes, append);
 	}
 
-	/** Sorted names, or -errno. */
+	/** Names in the file system's order, or -errno. */
 	async readdir(path: string): Promise<string[] | number> {
 		const p = this.path(path);
 		if (is_kernel_path(p)) return kernel_readdir(this.task, p);
 		if (p === '/run/netns' || p === '/var/run/netns') {
 			const names = [...this.task.machine.netns_mounts.keys()];
-			return names.length === 0 ? -ENOENT : names.sort();
+			// The newest first, as a tmpfs lists them.
+			return names.length === 0 ? -ENOENT : names.reverse();
 		}
 		return this.task.machine.rootfs.readdir(p);
 	}
