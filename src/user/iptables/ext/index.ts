@@ -15,6 +15,7 @@ import { mark_mt_reg, mark_tg_reg } from './mark.ts';
 import { multiport_mt_reg } from './multiport.ts';
 import { dnat_tg_reg, masquerade_tg_reg, redirect_tg_reg, snat_tg_reg } from './nat.ts';
 import { reject_tg_reg } from './reject.ts';
+import { target_extensions } from './targets.ts';
 import { tcp_mt_reg } from './tcp.ts';
 import { udp_mt_reg } from './udp.ts';
 
@@ -39,6 +40,7 @@ export const extensions: readonly xt_extension[] = [
 	masquerade_tg_reg,
 	redirect_tg_reg,
 	mark_tg_reg,
+	...target_extensions,
 	unknown_mt_reg,
 	unknown_tg_reg,
 ];
