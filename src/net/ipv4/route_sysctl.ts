@@ -81,7 +81,7 @@ function read_ms_jiffies(t: ctl_table): string {
 
 function write_ms_jiffies(t: ctl_table, net: net, text: string): number {
 	const v = parse_one(net, text);
-	if (v === null) return -EINVAL;
+	if (v === null || v < 0) return -EINVAL;
 	t.data![t.field] = Math.ceil((v * HZ) / 1000);
 	return 0;
 }

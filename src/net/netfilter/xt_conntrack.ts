@@ -31,7 +31,7 @@ import {
 import { NFPROTO_UNSPEC } from '../../uapi/linux/netfilter.ts';
 import type { net } from '../core/net_namespace.ts';
 import type { sk_buff } from '../core/skbuff.ts';
-import { CTINFO2DIR, IP_CT_UNTRACKED, nf_ct_expires } from './nf_conntrack_core.ts';
+import { CTINFO2DIR, IP_CT_UNTRACKED, nf_ct_expires, nf_ct_is_confirmed } from './nf_conntrack_core.ts';
 import { nf_ct_netns_get, nf_ct_netns_put } from './nf_conntrack_proto.ts';
 import { type xt_action_param, type xt_mtchk_param, xt_register_matches } from './x_tables.ts';
 
@@ -184,7 +184,8 @@ function conntrack_mt(skb: sk_buff, par: xt_action_param): boolean {
 		if (((info.status_mask & ct.status) !== 0) === ((inv & XT_CONNTRACK_STATUS) !== 0)) return false;
 	}
 	if ((flags & XT_CONNTRACK_EXPIRES) !== 0) {
-		const left = Math.floor(nf_ct_expires(ct) / HZ);
+		// Before it is confirmed, an entry's timeout is no point in time yet: Linux sees it as over.
+		const left = !nf_ct_is_confirmed(ct) ? 0 : Math.floor(nf_ct_expires(ct) / HZ);
 		if ((left >= info.expires_min && left <= info.expires_max) === ((inv & XT_CONNTRACK_EXPIRES) !== 0)) return false;
 	}
 	return true;
