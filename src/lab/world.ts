@@ -166,6 +166,8 @@ export class World implements Scheduler {
 			return await work();
 		} finally {
 			this.runnable--;
+			// Whoever waits for it goes on before time does.
+			this.woken = true;
 		}
 	}
 
