@@ -16,6 +16,7 @@ const rooms = {
 	'net/netfilter': ['uapi', 'lib', 'kernel', 'fs', 'net/core', 'net/netlink', 'net/ipv4'],
 	'net/packet': ['uapi', 'lib', 'kernel', 'fs', 'net/core'],
 	'net/ipv4': ['uapi', 'lib', 'kernel', 'fs', 'net/core', 'net/netlink', 'net/ethernet', 'net/netfilter'],
+	'net/ipv6': ['uapi', 'lib', 'kernel', 'fs', 'net/core', 'net/netlink'],
 	drivers: ['uapi', 'lib', 'kernel', 'net/core', 'net/ethernet', 'net/ethtool', 'net/netlink', 'net/sched'],
 	boot: ['uapi', 'lib', 'kernel', 'fs', 'net', 'drivers'],
 	user: ['uapi', 'lib', 'packet'],
