@@ -159,7 +159,7 @@ export interface parsed_command {
 }
 
 function chain_name(x: xtables_globals, s: string): void {
-	if (s === '') x.error(PARAMETER_PROBLEM, 'chain name must not be empty');
+	if (s === '') x.error(PARAMETER_PROBLEM, 'chain name may not clash with target name');
 	if (s[0] === '-' || s[0] === '!') x.error(PARAMETER_PROBLEM, `chain name not allowed to start with \`${s[0]}'`);
 	if (s.length >= XT_EXTENSION_MAXNAMELEN)
 		x.error(PARAMETER_PROBLEM, `chain name \`${s}' too long (must be under ${XT_EXTENSION_MAXNAMELEN} chars)`);
@@ -270,10 +270,10 @@ export function do_parse(x: xtables_globals, argv: readonly string[], restoring:
 			p.command = c;
 			return;
 		}
-		if (p.command !== '' && p.command !== c)
+		if (p.command !== '')
 			x.error(
 				PARAMETER_PROBLEM,
-				`Cannot use -${c} with -${p.command === 'd' ? 'D' : p.command === 'z' ? 'Z' : p.command}\n`,
+				`Cannot use -${c} with -${p.command === 'd' ? 'D' : p.command === 'z' ? 'Z' : p.command}`,
 			);
 		p.command = c;
 	};
@@ -700,18 +700,23 @@ export function do_command(x: xtables_globals, p: parsed_command, h: iptc_handle
 		case 'S': {
 			const r = p.command === 'L' ? list_entries(x, p, h) : list_rules(x, p, h);
 			if (r.errno !== 0) return r;
-			if (p.zero === 'Z') return each_chain(h, p.chain, (c) => iptc_zero_entries(h, c.name));
+			if (p.zero === 'Z') {
+				return each_chain(h, p.chain, (c) => {
+					if (p.verbose > 0) x.print(`Zeroing chain \`${c.name}'\n`);
+					return iptc_zero_entries(h, c.name);
+				});
+			}
 			if (p.zero === 'z') return result(iptc_zero_counter(h, chain, p.rulenum), 'zero_counter');
 			return r;
 		}
 		case 'F':
 			return each_chain(h, p.chain, (c) => {
-				if (p.verbose > 0 && p.chain === null) x.print(`Flushing chain \`${c.name}'\n`);
+				if (p.verbose > 0) x.print(`Flushing chain \`${c.name}'\n`);
 				return iptc_flush_entries(h, c.name);
 			});
 		case 'Z':
 			return each_chain(h, p.chain, (c) => {
-				if (p.verbose > 0 && p.chain === null) x.print(`Zeroing chain \`${c.name}'\n`);
+				if (p.verbose > 0) x.print(`Zeroing chain \`${c.name}'\n`);
 				return iptc_zero_entries(h, c.name);
 			});
 		case 'z':
@@ -752,15 +757,17 @@ function each_chain(h: iptc_handle, only: string | null, fn: (c: ipt_chain) => n
 
 function rule_command(x: xtables_globals, p: parsed_command, h: iptc_handle, chain: string): command_result {
 	const rules = build_rules(x, p, h);
-	for (let i = 0; i < rules.length; i++) {
-		const r = rules[i];
+	for (const r of rules) {
 		if (p.verbose > 0) x.print(print_rule(x.extensions, r, 0, FMT_NOCOUNTS | FMT_VIA | FMT_NUMERIC | FMT_NOTABLE));
 		let res: command_result;
 		if (p.command === 'A') res = result(iptc_append_entry(h, chain, r), 'append_entry');
-		else if (p.command === 'I') res = result(iptc_insert_entry(h, chain, r, p.rulenum - 1 + i), 'insert_entry');
+		else if (p.command === 'I') res = result(iptc_insert_entry(h, chain, r, p.rulenum - 1), 'insert_entry');
 		else if (p.command === 'R') res = result(iptc_replace_entry(h, chain, r, p.rulenum - 1), 'replace_entry');
-		else if (p.command === 'D') res = result(iptc_delete_entry(h, chain, r, same_ext(x), false), 'delete_entry');
-		else res = result(iptc_delete_entry(h, chain, r, same_ext(x), true), 'check_entry');
+		else {
+			// Only for verdicts does the original say that no rule is like this one.
+			const call = r.target.kind === 'module' || (r.target.kind === 'chain' && verdict_of(r.target.chain) === null);
+			res = result(iptc_delete_entry(h, chain, r, same_ext(x), p.command === 'C'), call ? '' : 'delete_entry');
+		}
 		if (res.errno !== 0) return res;
 	}
 	return OK;

@@ -2,9 +2,10 @@
  * user/iptables/iptables-restore.ts: iptables-restore(8): loads what iptables-save printed.     Original: iptables 1.8.9 (legacy)
  * The header of iptables-nft's files and their tables read just the same.
  */
+import { strerror } from '../../uapi/asm-generic/errno.ts';
 import { XT_EXTENSION_MAXNAMELEN } from '../../uapi/linux/netfilter/x_tables.ts';
 import type { Process } from '../libc.ts';
-import { do_command, do_parse, open_table } from './command.ts';
+import { do_command, do_parse } from './command.ts';
 import { run_program } from './iptables.ts';
 import {
 	iptc_commit,
@@ -13,6 +14,7 @@ import {
 	iptc_find_chain,
 	iptc_flush_entries,
 	type iptc_handle,
+	iptc_init,
 	iptc_is_chain,
 	iptc_set_policy,
 	iptc_strerror,
@@ -45,31 +47,36 @@ export interface restore_report {
 	lines: Record<string, Record<string, number[]>>;
 }
 
-/** Splits a rule as the shell would: quotes and backslashes. */
+/** Splits a rule into words. A closing quote ends a word; backslashes count only within quotes. */
 export function split_words(line: string): string[] {
 	const words: string[] = [];
 	let word = '';
 	let open = false;
-	let quote = '';
+	let quoted = false;
 	for (let i = 0; i < line.length; i++) {
 		const c = line[i];
-		if (quote !== '') {
-			if (c === '\\' && i + 1 < line.length) word += line[++i];
-			else if (c === quote) quote = '';
-			else word += c;
-			continue;
-		}
-		if (c === '"' || c === "'") {
-			quote = c;
+		if (quoted) {
+			if (c === '\\' && i + 1 < line.length) {
+				word += line[++i];
+				continue;
+			}
+			if (c !== '"') {
+				word += c;
+				continue;
+			}
+			quoted = false;
+		} else if (c === '"') {
+			quoted = true;
 			open = true;
-		} else if (c === ' ' || c === '\t' || c === '\n') {
-			if (open) words.push(word);
-			word = '';
-			open = false;
-		} else {
+			continue;
+		} else if (c !== ' ' && c !== '\t' && c !== '\n') {
 			word += c;
 			open = true;
+			continue;
 		}
+		if (open) words.push(word);
+		word = '';
+		open = false;
 	}
 	if (open) words.push(word);
 	return words;
@@ -103,16 +110,12 @@ export function restore_text(
 			continue;
 		}
 		let ok = false;
-		let why = '';
 		if (raw === 'COMMIT' && complete && h !== null) {
 			if (o.test) {
 				ok = true;
-				if (o.verbose) x.print('# Not calling commit, testing\n');
 			} else {
-				if (o.verbose) x.print('# Calling commit\n');
 				const err = skip ? 0 : iptc_commit(h);
 				ok = err >= 0;
-				if (!ok) why = iptc_strerror('commit', -err);
 			}
 			h = null;
 			skip = false;
@@ -121,15 +124,19 @@ export function restore_text(
 				.slice(1)
 				.split(/[ \t]/)
 				.filter((w) => w !== '')[0];
-			if (name === undefined) x.error(PARAMETER_PROBLEM, `${prog}: line ${x.line} table name invalid\n`);
+			if (name === undefined) x.error(PARAMETER_PROBLEM, `${prog}: line ${x.line} table name invalid`);
 			table = name;
 			skip = o.table !== null && o.table !== name;
 			h = skip ? ({ chains: [] } as unknown as iptc_handle) : open_restore(x, name);
 			if (!skip && !o.noflush) {
-				if (o.verbose) x.print(`Cleaning all chains of table \`${name}'\n`);
-				for (const c of h.chains) iptc_flush_entries(h, c.name);
-				if (o.verbose) x.print(`Deleting all chains of table \`${name}'\n`);
-				for (const c of h.chains.filter((c) => c.hook < 0)) iptc_delete_chain(h, c.name);
+				for (const c of h.chains) {
+					if (o.verbose) x.print(`Flushing chain \`${c.name}'\n`);
+					iptc_flush_entries(h, c.name);
+				}
+				for (const c of h.chains.filter((c) => c.hook < 0)) {
+					if (o.verbose) x.print(`Deleting chain \`${c.name}'\n`);
+					iptc_delete_chain(h, c.name);
+				}
 			}
 			ok = true;
 		} else if (raw[0] === ':' && h !== null) {
@@ -138,13 +145,11 @@ export function restore_text(
 		} else if (h !== null) {
 			if (skip) ok = true;
 			else {
-				const err = restore_rule(x, raw, h, table, o, report);
-				ok = err === '';
-				why = err;
+				ok = restore_rule(x, raw, h, table, o, report);
 			}
 		}
 		if (!ok) {
-			x.eprint(`${prog}: line ${x.line} failed${why !== '' && why !== '?' ? `: ${why}.` : ''}\n`);
+			x.eprint(`${prog}: line ${x.line} failed\n`);
 			return 1;
 		}
 	}
@@ -156,7 +161,9 @@ export function restore_text(
 }
 
 function open_restore(x: xtables_globals, name: string): iptc_handle {
-	return open_table(x, name);
+	const h = iptc_init(x.sock, name);
+	if (typeof h === 'number') x.error(PARAMETER_PROBLEM, `${x.program_name}: unable to initialize table '${name}'`);
+	return h;
 }
 
 function restore_chain(x: xtables_globals, raw: string, h: iptc_handle, o: restore_options): void {
@@ -166,7 +173,7 @@ function restore_chain(x: xtables_globals, raw: string, h: iptc_handle, o: resto
 		.split(/[ \t]/)
 		.filter((w) => w !== '');
 	const name = words[0];
-	if (name === undefined) x.error(PARAMETER_PROBLEM, `${prog}: line ${x.line} chain name invalid\n`);
+	if (name === undefined) x.error(PARAMETER_PROBLEM, `${prog}: line ${x.line} chain name invalid`);
 	if (name.length >= XT_EXTENSION_MAXNAMELEN)
 		x.error(PARAMETER_PROBLEM, `Invalid chain name \`${name}' (${XT_EXTENSION_MAXNAMELEN - 1} chars max)`);
 	const there = iptc_find_chain(h, name);
@@ -175,27 +182,26 @@ function restore_chain(x: xtables_globals, raw: string, h: iptc_handle, o: resto
 		if (o.noflush && iptc_is_chain(h, name)) iptc_flush_entries(h, name);
 		else {
 			const err = iptc_create_chain(h, name);
-			if (err < 0)
-				x.error(PARAMETER_PROBLEM, `error creating chain '${name}':${iptc_strerror('create_chain', -err)}\n`);
+			if (err < 0) x.error(PARAMETER_PROBLEM, `error creating chain '${name}':${strerror(-err)}`);
 		}
 	}
 	const policy = words[1];
-	if (policy === undefined) x.error(PARAMETER_PROBLEM, `${prog}: line ${x.line} policy invalid\n`);
+	if (policy === undefined) x.error(PARAMETER_PROBLEM, `${prog}: line ${x.line} policy invalid`);
 	if (policy === '-') return;
 	let counters: { pcnt: number; bcnt: number } | null = null;
 	if (o.counters) {
 		counters = words[2] !== undefined ? counters_of(words[2]) : null;
-		if (counters === null) x.error(PARAMETER_PROBLEM, `invalid policy counters for chain '${name}'\n`);
+		if (counters === null) x.error(PARAMETER_PROBLEM, `invalid policy counters for chain '${name}'`);
 	}
 	const err = iptc_set_policy(h, name, policy, counters ?? { pcnt: 0, bcnt: 0 });
 	if (err < 0)
 		x.error(
 			OTHER_PROBLEM,
-			`Can't set policy \`${policy}' on \`${name}' line ${x.line}: ${iptc_strerror('set_policy', -err)}\n`,
+			`Can't set policy \`${policy}' on \`${name}' line ${x.line}: ${iptc_strerror('set_policy', -err)}`,
 		);
 }
 
-/** Return: '' when it went well, else the failure's words. */
+/** Return: whether it went well. Of what went wrong with a whole rule the original says nothing. */
 function restore_rule(
 	x: xtables_globals,
 	raw: string,
@@ -203,25 +209,19 @@ function restore_rule(
 	table: string,
 	o: restore_options,
 	report: restore_report | null,
-): string {
+): boolean {
 	let rest = raw;
 	let counters: { pcnt: number; bcnt: number } | null = null;
 	if (rest[0] === '[') {
 		const close = rest.indexOf(']');
-		if (close < 0) x.error(PARAMETER_PROBLEM, `Bad line ${x.line}: need ]\n`);
+		if (close < 0) x.error(PARAMETER_PROBLEM, `Bad line ${x.line}: need ]`);
 		const inner = rest.slice(1, close);
-		if (!inner.includes(':')) x.error(PARAMETER_PROBLEM, `Bad line ${x.line}: need :\n`);
+		if (!inner.includes(':')) x.error(PARAMETER_PROBLEM, `Bad line ${x.line}: need ]`);
 		const [p, b] = inner.split(':');
 		counters = { pcnt: Number.parseInt(p, 10) || 0, bcnt: Number.parseInt(b, 10) || 0 };
 		rest = rest.slice(close + 1);
 	}
 	const words = split_words(rest);
-	for (const w of words) {
-		if (/^-[A-Za-z]*t/.test(w) && !/^-[A-Za-z]*[ACDEIPRNjmpsdiogc]/.test(w) && !w.startsWith('--') && w !== '-')
-			x.error(PARAMETER_PROBLEM, `The -t option (seen in line ${x.line}) cannot be used in ${x.program_name}.\n`);
-		if (w === '--table' || w.startsWith('--table='))
-			x.error(PARAMETER_PROBLEM, `The -t option (seen in line ${x.line}) cannot be used in ${x.program_name}.\n`);
-	}
 	const front = [x.program_name, '-t', table];
 	if (o.counters && counters !== null) front.push('--set-counters', String(counters.pcnt), String(counters.bcnt));
 	let argv = [...front, ...words];
@@ -232,19 +232,15 @@ function restore_rule(
 		kept = k.why;
 	}
 	const p = do_parse(x, argv, table);
-	if (p.ignored) return '';
+	if (o.verbose) p.verbose++;
+	if (p.ignored) return true;
 	const res = do_command(x, p, h);
-	if (res.errno !== 0) return iptc_strerror(res.call, res.errno) === '' ? '?' : restore_failure();
+	if (res.errno !== 0) return false;
 	if (report !== null) {
 		for (const why of kept) report.unknown.push({ line: x.line, text: raw, why });
 		note_lines(report, table, p.chain ?? '', h, x.line);
 	}
-	return '';
-}
-
-/** The original prints no reason for a rule that fails. */
-function restore_failure(): string {
-	return '?';
+	return true;
 }
 
 /** Remembers the line of a chain's newest rules: those that have none yet. */
@@ -256,7 +252,7 @@ function note_lines(report: restore_report, table: string, chain: string, h: ipt
 	tables[chain] = c.rules.map((r) => Number(r.origin));
 }
 
-const USAGE = "Try `iptables-restore -h' or 'iptables-restore --help' for more information.\n";
+const USAGE = "Try `iptables-restore -h' for more information.\n";
 
 /** Reads the command line. Return: options, and the file's name when one is given; or an exit status. */
 export function restore_args(

@@ -177,7 +177,8 @@ function parse_table(h: iptc_handle, info: Uint8Array, b: Uint8Array): void {
 				chain.policy = rule.target.kind === 'standard' ? -rule.target.verdict - 1 : NF_DROP;
 				chain.pcnt = rule.pcnt;
 				chain.bcnt = rule.bcnt;
-				chain.counters = rule.counters;
+				// Policies' counts do not outlive a change of the table: the original's way.
+				chain.counters = { map: 'nomap' };
 			} else if (!is_chain_end(b, e + size)) {
 				chain.rules.push(rule);
 				rules.push({ rule, next: e + size });
@@ -416,6 +417,7 @@ export function iptc_set_policy(
 	if (policy === LABEL_ACCEPT) c.policy = NF_ACCEPT;
 	else if (policy === LABEL_DROP) c.policy = NF_DROP;
 	else return -EINVAL;
+	c.counters = { map: 'nomap' };
 	if (counters !== null) {
 		c.pcnt = counters.pcnt;
 		c.bcnt = counters.bcnt;

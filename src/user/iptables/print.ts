@@ -103,9 +103,9 @@ export function print_rule(extensions: readonly xt_extension[], r: ipt_rule, num
 	if ((format & FMT_NOCOUNTS) === 0) s += print_num(r.pcnt, format) + print_num(r.bcnt, format);
 	const t = r.target;
 	const text = t.kind === 'module' ? extension_of(extensions, 'target', t.name, t.revision, t.data) : null;
-	s += col(text !== null ? text.name : iptc_get_target(r), 9);
+	s += col(iptc_get_target(r), 9);
 	s += (r.invflags & IPT_INV_PROTO) !== 0 ? '!' : ' ';
-	const name = numeric ? '' : r.proto === 0 ? 'all' : proto_to_name(r.proto, false);
+	const name = numeric && table ? '' : r.proto === 0 ? 'all' : proto_to_name(r.proto, false);
 	s += (table ? (name !== '' ? name : String(r.proto)).padEnd(4) : name !== '' ? name : String(r.proto)) + ' ';
 	if (!table) s += 'opt ';
 	s += (r.invflags & IPT_INV_FRAG) !== 0 ? '!' : '-';
@@ -121,7 +121,7 @@ export function print_rule(extensions: readonly xt_extension[], r: ipt_rule, num
 	s += (table ? address_text(r.src, r.smsk, numeric).padEnd(19) : address_text(r.src, r.smsk, numeric)) + ' ';
 	s += (r.invflags & IPT_INV_DSTIP) !== 0 ? '!' : ' ';
 	if (!table) s += '-> ';
-	s += table ? address_text(r.dst, r.dmsk, numeric).padEnd(19) + ' ' : address_text(r.dst, r.dmsk, numeric) + ' ';
+	s += table ? address_text(r.dst, r.dmsk, numeric).padEnd(19) + ' ' : address_text(r.dst, r.dmsk, numeric) + '  ';
 	if ((r.flags & IPT_F_GOTO) !== 0) s += '[goto] ';
 	for (const m of r.matches) {
 		const ext = match_name(extensions, m.name, m.revision, m.data);

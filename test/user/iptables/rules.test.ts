@@ -1,5 +1,5 @@
 /*
- * Each rule of rules.txt against what real iptables 1.8.9 made of it (rules.json, by record.py): the bytes sent to the kernel, what
+ * Each rule of rules.txt and targets.txt against what real iptables 1.8.9 made of it (*.json, by record.py): the bytes sent to the kernel, what
  * iptables-save prints, what -L and -nvL print, and the error where it is refused.
  */
 import { readFileSync } from 'node:fs';
@@ -18,7 +18,9 @@ interface Recorded {
 	list?: string;
 }
 
-const recorded: Recorded[] = JSON.parse(readFileSync(`${import.meta.dirname}/rules.json`, 'utf8'));
+const recorded = ['rules', 'targets'].flatMap(
+	(name): Recorded[] => JSON.parse(readFileSync(`${import.meta.dirname}/${name}.json`, 'utf8')),
+);
 
 const hex = (b: Uint8Array): string => [...b].map((x) => x.toString(16).padStart(2, '0')).join('');
 
