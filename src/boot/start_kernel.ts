@@ -24,6 +24,7 @@ import { icmp_init } from '../net/ipv4/icmp.ts';
 import { igmp_init } from '../net/ipv4/igmp.ts';
 import { ipfrag_init } from '../net/ipv4/ip_fragment.ts';
 import { ip_packet_init } from '../net/ipv4/ip_input.ts';
+import { ipv4_offload_init } from '../net/ipv4/ip_offload.ts';
 import { iptables_init } from '../net/ipv4/netfilter/iptables_init.ts';
 import { netns_ipv4_init } from '../net/ipv4/netns.ts';
 import { ping_init } from '../net/ipv4/ping.ts';
@@ -64,6 +65,7 @@ export function start_kernel(machine: Machine): void {
 
 	af_inet_init(machine);
 	netns_ipv4_init(machine);
+	ipv4_offload_init(machine);
 	arp_init(machine);
 	ip_rt_init(machine);
 	devinet_init(machine);

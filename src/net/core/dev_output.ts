@@ -171,6 +171,10 @@ export function validate_xmit_skb(skb: sk_buff, dev: net_device): sk_buff | null
 		}
 		if (segs !== null) {
 			consume_skb(skb);
+			for (let s: sk_buff | null = segs; s !== null; s = s.next) {
+				if (s.ip_summed === CHECKSUM_PARTIAL && (features & (NETIF_F_HW_CSUM | NETIF_F_IP_CSUM)) === 0)
+					skb_checksum_help(s);
+			}
 			return segs;
 		}
 	}

@@ -24,11 +24,11 @@ import {
 } from '../../lib/nlattr.ts';
 import { EBADF, EEXIST, EINVAL, EMSGSIZE, ENOSPC, ESRCH } from '../../uapi/asm-generic/errno.ts';
 import { NLM_F_DUMP_FILTERED, NLM_F_MULTI } from '../../uapi/linux/netlink.ts';
-import { RTM_GETNSID, RTM_NEWNSID, RTNLGRP_NSID } from '../../uapi/linux/rtnetlink.ts';
+import { RTM_DELNSID, RTM_GETNSID, RTM_NEWNSID, RTNLGRP_NSID } from '../../uapi/linux/rtnetlink.ts';
 import { netlink_strict_get_check } from '../netlink/af_netlink.ts';
 import { type netlink_callback, type netlink_skb, nl_dump_check_consistent, nlmsg_new } from '../netlink/netlink.ts';
 import { socket } from '../socket.ts';
-import type { net } from './net_namespace.ts';
+import { type net, register_pernet_subsys } from './net_namespace.ts';
 import { rtnl_notify, rtnl_register, rtnl_unicast } from './rtnetlink.ts';
 
 export const NETNSA_NSID = 1;
@@ -241,7 +241,22 @@ function rtnl_net_dumpid(skb: netlink_skb, cb: netlink_callback): number {
 	return skb.len;
 }
 
+function nsid_net_init(_net: net): number {
+	return 0;
+}
+
+/** A namespace goes: others forget its id, and tell. */
+function nsid_net_exit(gone: net): void {
+	for (const n of gone.machine.net_namespaces) {
+		const id = n.netns_ids.get(gone);
+		if (id === undefined) continue;
+		if (n !== gone) rtnl_net_notifyid(n, RTM_DELNSID, id, 0, null);
+		n.netns_ids.delete(gone);
+	}
+}
+
 export function rtnl_net_init(machine: Machine): void {
+	register_pernet_subsys(machine, { name: 'nsid', init: nsid_net_init, exit: nsid_net_exit });
 	rtnl_register(machine, 0, RTM_NEWNSID, rtnl_net_newid, null);
 	rtnl_register(machine, 0, RTM_GETNSID, rtnl_net_getid, rtnl_net_dumpid);
 }
