@@ -69,6 +69,20 @@ function ct_say(par: xt_tgchk_param, text: string): void {
 	printk(par.net.machine, KERN_INFO, `xt_CT: ${text}`);
 }
 
+const LINUX_HELPERS: readonly string[] = [
+	'amanda',
+	'ftp',
+	'irc',
+	'netbios-ns',
+	'pptp',
+	'Q.931',
+	'RAS',
+	'sane',
+	'sip',
+	'snmp',
+	'tftp',
+];
+
 /** Gives the template a helper. Return: 0 or -errno. */
 function xt_ct_set_helper(ct: nf_conn, name: string, par: xt_tgchk_param): number {
 	if (par.proto === 0 || par.invproto) {
@@ -76,6 +90,8 @@ function xt_ct_set_helper(ct: nf_conn, name: string, par: xt_tgchk_param): numbe
 		return -ENOENT;
 	}
 	const helper = __nf_conntrack_helper_find(par.net.machine, name, par.family, par.proto);
+	// Helpers that Linux has and linnet does not: the rule is kept, and helps nobody (docs/deviations.md).
+	if (helper === null && LINUX_HELPERS.includes(name)) return 0;
 	if (helper === null) {
 		ct_say(par, `No such helper "${name}"`);
 		return -ENOENT;
