@@ -8,6 +8,7 @@ import { durationNs, World } from '../lab/world.ts';
 import { assemble, isShort, packet, parsePacket, parseShort } from '../packet/build.ts';
 import {
 	type CapturedPacket,
+	CaptureError,
 	type CaptureInterface,
 	CaptureReader,
 	LINKTYPE_ETHERNET,
@@ -101,6 +102,8 @@ export async function trace(words: string[], flags: TraceFlags): Promise<number>
 			throw new UserError(
 				`there is no device '${job.dev}' on ${imp.host.name}; it has ${[...imp.surroundings.keys()].join(', ')}`,
 			);
+		if (snapshot.links === null)
+			await assumeLocal(imp, replay, job.dev, p.frame ? p.bytes.subarray(14) : p.bytes, flags);
 		result = replay.receive(job.dev, p.frame ? p.bytes : frameTo(imp, job.dev, p.bytes));
 	} else {
 		if (p.frame)
@@ -120,6 +123,23 @@ export async function trace(words: string[], flags: TraceFlags): Promise<number>
 		}
 	}
 	return result.journey.action === 'undecided' ? 3 : 0;
+}
+
+/** With nothing but rules: what comes in by the way out and is for nobody behind this host is for the host itself. */
+async function assumeLocal(
+	imp: ImportedHost,
+	replay: Replay,
+	dev: string,
+	ip: Uint8Array,
+	flags: TraceFlags,
+): Promise<void> {
+	if (ip.length < 20 || ip[0] >> 4 !== 4 || ip[16] >= 224) return;
+	const addr = ip.slice(16, 20).join('.');
+	const route = await replay.route(((ip[16] << 24) | (ip[17] << 16) | (ip[18] << 8) | ip[19]) >>> 0, 0);
+	if (!route.text.includes(` dev ${dev} `)) return;
+	await imp.host.exec(['ip', 'addr', 'add', `${addr}/32`, 'dev', dev]);
+	if (flags.quiet !== true && flags.json !== true)
+		process.stderr.write(`assumed: addr.json: not there: ${addr} is an address of this host, on ${dev}\n`);
 }
 
 /** `0.0.0.0` (or port 0) as the source of a packet in the short form: what the kernel would choose. */
@@ -158,7 +178,7 @@ function* packetsOf(c: Capture): Generator<Arrival> {
 	try {
 		fd = openSync(c.file, 'r');
 	} catch (e) {
-		throw new UserError(`${c.file}: ${e instanceof Error ? e.message : e}`);
+		throw new UserError(`${c.file}: ${e instanceof Error ? e.message.replace(/,? (open )?'.*'$/, '') : e}`);
 	}
 	const reader = new CaptureReader();
 	const buf = new Uint8Array(CHUNK);
@@ -174,6 +194,9 @@ function* packetsOf(c: Capture): Generator<Arrival> {
 		reader.end();
 		for (let p = reader.next(); p !== null; p = reader.next())
 			yield { dev: device(c, p, reader.interfaces), packet: p, number: ++number, file: c.file };
+	} catch (e) {
+		if (e instanceof CaptureError) throw new UserError(`${c.file}: ${e.message}`);
+		throw e;
 	} finally {
 		closeSync(fd);
 	}

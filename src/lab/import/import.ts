@@ -364,7 +364,9 @@ async function importRuleset(imp: ImportedHost): Promise<void> {
 		return;
 	}
 	const { file, text } = snapshot.ruleset;
-	const r = await host.process('iptables-restore', (proc) => restore(proc, text, { unknown: 'keep', counters: true }));
+	// Hand-written files leave the counters out.
+	const counters = !/^:\S+\s+\S+\s*$/m.test(text);
+	const r = await host.process('iptables-restore', (proc) => restore(proc, text, { unknown: 'keep', counters }));
 	if (r.status !== 0) {
 		const m = /line:? (\d+)/.exec(r.stderr);
 		throw new ImportError(file, m === null ? null : Number(m[1]), r.stderr.trim().replaceAll('\n', ' '));
@@ -389,7 +391,8 @@ function assumeLinks(imp: ImportedHost): LinkJson[] {
 			if (name !== 'lo' && name.length < 16) names.add(name === '' ? 'eth0' : name);
 		}
 	}
-	if (names.size === 0) names.add('eth0');
+	// Where the rules name no way out, there is one all the same.
+	if (![...names].some((n) => /^(e|w|ppp|wan)/.test(n))) names.add('eth0');
 	imp.notes.push({
 		kind: 'assumed',
 		where: 'link.json',
@@ -410,6 +413,10 @@ async function assumeRouting(imp: ImportedHost): Promise<void> {
 		const dst = opt('-d|--destination');
 		const input = opt('-i|--in-interface');
 		const output = opt('-o|--out-interface');
+		// `-s NET ! -o DEV -j MASQUERADE`: what does not leave by DEV is translated, so NET is behind DEV (Docker, libvirt).
+		const behind = /(?:^|\s)-s (\S+)(?: -d \S+)? ! -o (\S+)/.exec(r.text);
+		if (behind !== null && behind[1].includes('/') && !behind[1].endsWith('/32') && !behind[2].endsWith('+'))
+			nets.set(behind[1], behind[2]);
 		if (/-j (MASQUERADE|SNAT)\b/.test(r.text) && output !== undefined && !output.endsWith('+')) uplink ??= output;
 		for (const [prefix, dev] of [
 			[src, input],
@@ -420,7 +427,8 @@ async function assumeRouting(imp: ImportedHost): Promise<void> {
 				nets.set(prefix, dev);
 		}
 	}
-	uplink ??= [...imp.surroundings.keys()][0];
+	const devs = [...imp.surroundings.keys()];
+	uplink ??= devs.find((d) => /^(e|w|ppp|wan)/.test(d) && ![...nets.values()].includes(d)) ?? devs[0];
 	for (const [prefix, dev] of nets) await imp.host.exec(['ip', 'route', 'replace', prefix, 'dev', dev]);
 	await imp.host.exec(['ip', 'route', 'replace', 'default', 'dev', uplink]);
 	imp.notes.push({
