@@ -20,6 +20,7 @@ import {
 	EOPNOTSUPP,
 } from '../../uapi/asm-generic/errno.ts';
 import { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_LOCAL } from '../../uapi/linux/errqueue.ts';
+import { RT_SCOPE_LINK } from '../../uapi/linux/rtnetlink.ts';
 import { IPSTATS_MIB_OUTNOROUTES } from '../../uapi/linux/snmp.ts';
 import {
 	AF_INET,
@@ -43,7 +44,14 @@ import {
 	skb_reset_network_header,
 } from '../core/skbuff.ts';
 import { IP_INC_STATS } from '../core/snmp.ts';
-import { SOCK_BROADCAST, type sock, sock_flag, sock_queue_err_skb, TCP_ESTABLISHED } from '../core/sock.ts';
+import {
+	SOCK_BROADCAST,
+	SOCK_LOCALROUTE,
+	type sock,
+	sock_flag,
+	sock_queue_err_skb,
+	TCP_ESTABLISHED,
+} from '../core/sock.ts';
 import { inet_sk } from './af_inet.ts';
 import { ip_hdr_saddr, ip_hdr_set_daddr, ipv4_is_multicast } from './ip.ts';
 import { ip_cmsg_recv } from './ip_sockglue.ts';
@@ -117,7 +125,7 @@ export function ip4_datagram_connect(sk: sock, addr: sockaddr, _flags: number): 
 		oif,
 		sk.sk_mark,
 		inet.tos & 0xfc,
-		0,
+		sock_flag(sk, SOCK_LOCALROUTE) ? RT_SCOPE_LINK : 0,
 		sk.sk_protocol,
 		0,
 		addr.sin_addr,
