@@ -12,6 +12,7 @@ import type { Programs } from './libc.ts';
 import { linnet_send } from './linnet-send.ts';
 import { sysctl } from './procps/sysctl.ts';
 import { tcpdump } from './tcpdump/tcpdump.ts';
+import { traceroute } from './traceroute/traceroute.ts';
 
 export const programs: Programs = new Map([
 	['conntrack', conntrack],
@@ -31,4 +32,5 @@ export const programs: Programs = new Map([
 	['sysctl', sysctl],
 	['tcpdump', tcpdump],
 	['timeout', timeout],
+	['traceroute', traceroute],
 ]);
