@@ -18,8 +18,8 @@ interface Recorded {
 	list?: string;
 }
 
-const recorded = ['rules', 'targets'].flatMap(
-	(name): Recorded[] => JSON.parse(readFileSync(`${import.meta.dirname}/${name}.json`, 'utf8')),
+const recorded = ['rules', 'targets'].flatMap((name): Recorded[] =>
+	JSON.parse(readFileSync(`${import.meta.dirname}/${name}.json`, 'utf8')),
 );
 
 const hex = (b: Uint8Array): string => [...b].map((x) => x.toString(16).padStart(2, '0')).join('');

@@ -20,7 +20,7 @@ export const classify_tg_reg: xt_extension = {
 	help: ['--set-class MAJOR:MINOR		in hex'],
 	parse(cb) {
 		const m = /^\s*([-+]?)(?:0[xX])?([0-9a-fA-F]+):\s*([-+]?)(?:0[xX])?([0-9a-fA-F]+)/.exec(cb.arg);
-		if (m === null) cb.bad(`Bad class value "${cb.arg}"`);
+		if (m === null) return cb.bad(`Bad class value "${cb.arg}"`);
 		const major = parseInt(m[1] + m[2], 16);
 		const minor = parseInt(m[3] + m[4], 16);
 		put_unaligned_le32(cb.data, info.priority, ((major << 16) | (minor & 0xffff)) >>> 0);

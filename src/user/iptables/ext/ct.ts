@@ -78,8 +78,10 @@ function events_text(mask: number, names: event_names): string {
 
 function parse_zone(cb: xt_option_call, dir: number): void {
 	let flags = get_unaligned_le16(cb.data, info.flags) | dir;
-	if (cb.arg === 'mark') flags |= XT_CT_ZONE_MARK;
-	else {
+	if (cb.arg === 'mark') {
+		flags |= XT_CT_ZONE_MARK;
+		put_unaligned_le16(cb.data, info.zone, 0);
+	} else {
 		const zone = parse_uint(cb.arg, 0xffff);
 		if (zone < 0) cb.bad(`Cannot parse ${cb.arg} as a zone ID`);
 		put_unaligned_le16(cb.data, info.zone, zone);

@@ -52,57 +52,49 @@ function need_ports(cb: xt_option_call): void {
 		cb.bad('Need TCP, UDP, SCTP or DCCP with port specification');
 }
 
-/** `port[-port[/base]]` into `r`. */
-function parse_ports(cb: xt_option_call, s: string, r: nat_range): void {
+/** `port[-port[/base]]` into `r`. Only the first and the base may be names. `shift`: whether there may be a base. */
+function parse_ports(cb: xt_option_call, s: string, r: nat_range, shift: boolean): void {
 	r.flags |= NF_NAT_RANGE_PROTO_SPECIFIED;
 	const first = strtoul(s, 10);
-	let rest: string;
-	if (first !== null) {
-		if (first.value > 65535) cb.bad(`Port \`${s}' not valid`);
-		r.min_port = first.value;
-		rest = first.rest;
-	} else {
-		// A name: up to the next dash or to the end.
-		const name = /^[^-]*/.exec(s)![0];
+	if (first === null) {
 		const p = getservbyname(s, '');
-		const q = p >= 0 ? p : getservbyname(name, '');
-		if (q < 0) cb.bad(`Port \`${s}' not valid`);
-		r.min_port = q;
-		rest = p >= 0 ? '' : s.slice(name.length);
-	}
-	r.max_port = r.min_port;
-	if (rest === '') return;
-	if (rest[0] === ':') cb.bad('Invalid port:port syntax - use dash');
-	if (rest[0] !== '-') cb.bad(`Garbage after port value: \`${rest}'`);
-	const second = strtoul(rest.slice(1), 10);
-	let tail: string;
-	if (second === null) {
-		const p = getservbyname(rest.slice(1), '');
-		if (p < 0) cb.bad(`Port \`${rest.slice(1)}' not valid`);
+		if (p < 0) cb.bad(`Port \`${s}' not valid`);
+		r.min_port = p;
 		r.max_port = p;
-		tail = '';
-	} else {
-		if (second.value > 65535) cb.bad(`Port \`${rest.slice(1)}' not valid`);
-		r.max_port = second.value;
-		tail = second.rest;
+		return;
 	}
-	if (r.max_port < r.min_port) cb.bad(`Port range \`${rest.slice(1)}' funky`);
-	if (tail === '') return;
-	if (tail[0] !== '/') cb.bad(`Garbage after port range: \`${tail}'`);
-	const base = strtoul(tail.slice(1), 10);
-	if (base === null || base.rest !== '' || base.value > 65535) cb.bad(`Port \`${tail.slice(1)}' not valid`);
-	r.base_port = base.value;
+	if (first.value > 65535) cb.bad(`Port \`${s}' not valid`);
+	r.min_port = first.value;
+	r.max_port = first.value;
+	if (first.rest === '') return;
+	if (first.rest[0] === ':') cb.bad('Invalid port:port syntax - use dash');
+	if (first.rest[0] !== '-') cb.bad(`Garbage after port value: \`${first.rest}'`);
+	const last = first.rest.slice(1);
+	const second = strtoul(last, 10);
+	if (second === null || second.value > 65535) cb.bad(`Port \`${last}' not valid`);
+	r.max_port = second.value;
+	if (r.max_port < r.min_port) cb.bad(`Port range \`${last}' funky`);
+	if (second.rest === '') return;
+	if (second.rest[0] !== '/') cb.bad(`Garbage after port range: \`${second.rest}'`);
+	if (!shift) cb.bad('Shifted portmap ranges not supported with this kernel');
+	const base = second.rest.slice(1);
+	// What follows the number is not looked at; 0 is taken for a name.
+	const number = strtoul(base, 10)?.value ?? 0;
+	const port = number !== 0 ? number : getservbyname(base, '');
+	if (port < 0 || port > 65535) cb.bad(`Port \`${base}' not valid`);
+	r.base_port = port;
 	r.flags |= NF_NAT_RANGE_PROTO_OFFSET;
 }
 
 /** `[addr[-addr]][:ports]` into `r`. */
 function parse_to(cb: xt_option_call, r: nat_range): void {
 	let s = cb.arg;
+	if (s[0] === '[') cb.bad('Invalid address format');
 	const colon = s.indexOf(':');
 	// More than one colon: an IPv6 address, which this is none of.
 	if (colon >= 0 && !s.slice(colon + 1).includes(':')) {
 		need_ports(cb);
-		parse_ports(cb, s.slice(colon + 1), r);
+		parse_ports(cb, s.slice(colon + 1), r, true);
 		if (colon === 0) return;
 		s = s.slice(0, colon);
 	}
@@ -239,7 +231,7 @@ function ports_option(cb: xt_option_call): void {
 	const r = get4(cb.data);
 	if (cb.entry.id === O_TO) {
 		need_ports(cb);
-		parse_ports(cb, cb.arg, r);
+		parse_ports(cb, cb.arg, r, cb.ext.name !== 'REDIRECT');
 	} else r.flags |= flag_option(cb.entry.id);
 	put4(cb.data, r);
 }

@@ -44,12 +44,13 @@ export const reject_tg_reg: xt_extension = {
 	},
 	parse(cb) {
 		const s = cb.arg.toLowerCase();
-		const hit = s === '' ? undefined : TYPES.find(([n, alias]) => n.startsWith(s) || alias.startsWith(s));
+		// An empty word is the beginning of the first.
+		const hit = TYPES.find(([n, alias]) => n.startsWith(s) || alias.startsWith(s));
 		if (hit !== undefined) {
 			put_unaligned_le32(cb.data, info.with, hit[2]);
 			return;
 		}
-		if (s !== '' && ('echo-reply'.startsWith(s) || 'echoreply'.startsWith(s)))
+		if ('echo-reply'.startsWith(s) || 'echoreply'.startsWith(s))
 			cb.x.eprint('--reject-with echo-reply no longer supported\n');
 		cb.bad(`unknown reject type "${cb.arg}"`);
 	},
