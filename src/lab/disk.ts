@@ -109,6 +109,18 @@ export class Disk implements rootfs {
 	}
 }
 
+const STUB_TIME = new Date(0);
+const stubs: Map<string, () => string> = new Map();
+
+function stub(content: string): () => string {
+	let s = stubs.get(content);
+	if (s === undefined) {
+		s = () => content;
+		stubs.set(content, s);
+	}
+	return s;
+}
+
 function fail(errno: number, call: string, path: string): never {
 	throw new Error(`${errno_name(errno)}: ${strerror(errno).toLowerCase()}, ${call} '${path}'`);
 }
@@ -189,9 +201,16 @@ export async function shellFileSystem(disk: Disk, task: task_struct): Promise<IF
 		},
 		realpath: async (path) => (is_kernel_path(normalize_path(path)) ? normalize_path(path) : base.realpath(path)),
 	};
+	// The shell puts a stub into /bin and /usr/bin for each command: they are the same on all hosts, and made only when somebody reads one.
+	const writeFileSync: InMemoryFs['writeFileSync'] = (path, content, ...rest) => {
+		if (typeof content === 'string' && /^(\/usr)?\/bin\/[^/]+$/.test(path))
+			base.writeFileLazy(path, stub(content), { mtime: STUB_TIME });
+		else base.writeFileSync(path, content, ...rest);
+	};
+	const own_methods: Record<string | symbol, unknown> = { ...over, writeFileSync };
 	return new Proxy(base as IFileSystem, {
 		get(target, key) {
-			const own = (over as Record<string | symbol, unknown>)[key];
+			const own = own_methods[key];
 			if (own !== undefined) return own;
 			const value = (target as unknown as Record<string | symbol, unknown>)[key];
 			return typeof value === 'function' ? value.bind(target) : value;
