@@ -1,7 +1,7 @@
 /*
  * user/iproute2/ip.ts: the program `ip`.                           Original: ip(8) of iproute2 6.1.0, ip/ip.c
  * Walk: options -> do_cmd -> ipaddress, iplink, iproute, iprule, ipneigh, ipnetns, ipmonitor, ipntable, ipmaddr.
- * Not here yet: the other objects (refused by name), -r (addresses stay numbers).
+ * Not here yet: the other objects, -resolve, -echo (refused by name).
  */
 import { strerror } from '../../uapi/asm-generic/errno.ts';
 import { AF_INET, AF_INET6, AF_PACKET, AF_UNSPEC } from '../../uapi/linux/socket.ts';
@@ -216,7 +216,7 @@ async function run(g: ip_globals): Promise<number> {
 		else if (matches(opt, '-iec')) g.use_iec = true;
 		else if (matches(opt, '-stats') || matches(opt, '-statistics')) g.show_stats++;
 		else if (matches(opt, '-details')) g.show_details++;
-		else if (matches(opt, '-resolve')) g.resolve_hosts = true;
+		else if (matches(opt, '-resolve')) unsupported(g, '-resolve');
 		else if (matches(opt, '-oneline')) g.oneline = true;
 		else if (matches(opt, '-timestamp')) g.timestamp = Math.max(g.timestamp, 1);
 		else if (matches(opt, '-tshort')) g.timestamp = 2;

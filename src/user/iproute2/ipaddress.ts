@@ -219,7 +219,6 @@ export function print_addrinfo(g: ip_globals, n: nlmsghdr, f: link_filter): numb
 	if (tb[IFA_LOCAL] === null) tb[IFA_LOCAL] = tb[IFA_ADDRESS];
 	if (tb[IFA_ADDRESS] === null) tb[IFA_ADDRESS] = tb[IFA_LOCAL];
 	if (!addr_passes(g, f, ifa, tb)) return -1;
-	out.open_json_object(null);
 	if (n.nlmsg_type === RTM_DELADDR) out.any('deleted', true, 'Deleted ');
 	if (!g.brief) {
 		if (f.oneline) {
@@ -270,13 +269,10 @@ export function print_addrinfo(g: ip_globals, n: nlmsghdr, f: link_filter): numb
 			const valid = get_unaligned_le32(ci.buf, ci.off + 4);
 			out.fp(g.nl);
 			out.any('valid_life_time', valid, `       valid_lft ${lifetime(valid)}`);
-			const dep = (ifa.flags & IFA_F_DEPRECATED) !== 0 && preferred !== 0xffffffff;
-			if (dep) out.js('deprecated', true);
 			out.any('preferred_life_time', preferred, ` preferred_lft ${lifetime(preferred)}`);
 		}
 		out.fp('\n');
 	}
-	out.close_json_object();
 	return 0;
 }
 
@@ -285,7 +281,10 @@ function print_selected_addrinfo(g: ip_globals, index: number, addrs: nlmsghdr[]
 	for (const n of addrs) {
 		if (get_unaligned_le32(n.buf, n.data + 4) !== index) continue;
 		if (f.family !== 0 && f.family !== n.buf[n.data]) continue;
+		// As in the original, an address that the filter hides leaves an empty object.
+		g.out.open_json_object(null);
 		print_addrinfo(g, n, f);
+		g.out.close_json_object();
 	}
 	g.out.close_json_array(null);
 	if (g.brief) g.out.fp('\n');
@@ -442,6 +441,9 @@ async function get_addrs(g: ip_globals, f: link_filter): Promise<nlmsghdr[] | nu
 
 /** `ip addr show` and `ip link show` (`f.do_link`). */
 export async function ipaddr_list(g: ip_globals, a: args, do_link: boolean): Promise<number> {
+	// As in the original, a list of links makes every later list of a batch one of links.
+	if (do_link) g.do_link = true;
+	else do_link = g.do_link;
 	const f = new link_filter();
 	f.do_link = do_link;
 	f.showqueue = true;

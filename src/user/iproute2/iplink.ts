@@ -404,6 +404,19 @@ async function iplink_modify(g: ip_globals, cmd: number, flags: number, a: args)
 	return r.ret < 0 ? -2 : 0;
 }
 
+/** `ip link help TYPE`. */
+function link_help(g: ip_globals, type: string): number {
+	if (type === 'veth') {
+		veth_usage(g);
+		return 0;
+	}
+	if (type === 'dummy' || type === 'ifb') {
+		g.out.fp(`Usage: ... ${type}\n`);
+		return 0;
+	}
+	return unsupported(g, `link help ${type}`);
+}
+
 export async function do_iplink(g: ip_globals, a: args): Promise<number> {
 	if (!a.more) return ipaddr_list(g, a, true);
 	const w = a.word;
@@ -419,7 +432,10 @@ export async function do_iplink(g: ip_globals, a: args): Promise<number> {
 	if (matches(w, 'xstats')) unsupported(g, 'link xstats');
 	if (matches(w, 'afstats')) unsupported(g, 'link afstats');
 	if (matches(w, 'property')) unsupported(g, 'link property');
-	if (matches(w, 'help')) usage(g);
+	if (matches(w, 'help')) {
+		a.shift();
+		return a.more ? link_help(g, a.word) : usage(g);
+	}
 	g.err(`Command "${w}" is unknown, try "ip link help".\n`);
 	exit(-1);
 }

@@ -256,7 +256,7 @@ async function exec_in(g: ip_globals, name: string, argv: string[]): Promise<num
 	const status = await g.proc.exec(argv);
 	if (status === -ENOENT) {
 		g.err(`exec of "${argv[0]}" failed: ${strerror(ENOENT)}\n`);
-		return -1;
+		return 1;
 	}
 	return status;
 }

@@ -542,7 +542,7 @@ export function print_route(g: ip_globals, n: nlmsghdr, f: route_filter): number
 	if (tb[RTA_PREF] !== null) {
 		const v = nla_get_u8(tb[RTA_PREF]);
 		const name = PREFS.find((p) => p[0] === v)?.[1] ?? String(v);
-		out.any('pref', name, `pref ${name} `);
+		out.any('pref', name, `pref ${name}`);
 	}
 	if (tb[RTA_MULTIPATH] !== null) print_multipath(g, r, tb[RTA_MULTIPATH]);
 	out.close_json_object();

@@ -45,8 +45,9 @@ export class ip_globals {
 	force = false;
 	max_flush_loops = 10;
 	batch_mode = false;
+	/** A list of links was shown. */
+	do_link = false;
 	do_all = false;
-	resolve_hosts = false;
 	numeric = false;
 	rcvbuf = 1024 * 1024;
 	/** Names of the namespaces that ours has ids for; null until read (netns_map_init). */

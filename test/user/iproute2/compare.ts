@@ -176,13 +176,11 @@ async function main(): Promise<number> {
 			const got = relay === null ? await over_linnet(cmd) : await over_relay(relay, cmd);
 			relay?.close();
 			// Neighbours come in the order of a hash that is random.
-			const sorted = (s: string): string =>
-				/ n(ei|$| )/.test(line)
-					? s
-							.split(/\n|\},\{|\[|\]/)
-							.sort()
-							.join('\n')
-					: s;
+			const sorted = (s: string): string => {
+				if (!/ n(ei|$| )/.test(line)) return s;
+				const items = s.split(/\n|\},\{/).map((x) => x.replace(/^\[?\{|\}\]?$/g, ''));
+				return items.sort().join('\n');
+			};
 			const norm = (s: string): string =>
 				sorted(
 					s
