@@ -758,7 +758,7 @@ function each_chain(h: iptc_handle, only: string | null, fn: (c: ipt_chain) => n
 function rule_command(x: xtables_globals, p: parsed_command, h: iptc_handle, chain: string): command_result {
 	const rules = build_rules(x, p, h);
 	for (const r of rules) {
-		if (p.verbose > 0) x.print(print_rule(x.extensions, r, 0, FMT_NOCOUNTS | FMT_VIA | FMT_NUMERIC | FMT_NOTABLE));
+		if (p.verbose > 0) x.print(print_rule(x, r, 0, FMT_NOCOUNTS | FMT_VIA | FMT_NUMERIC | FMT_NOTABLE));
 		let res: command_result;
 		if (p.command === 'A') res = result(iptc_append_entry(h, chain, r), 'append_entry');
 		else if (p.command === 'I') res = result(iptc_insert_entry(h, chain, r, p.rulenum - 1), 'insert_entry');
@@ -786,7 +786,7 @@ function list_entries(x: xtables_globals, p: parsed_command, h: iptc_handle): co
 		if (found) x.print('\n');
 		if (p.rulenum === 0) x.print(print_header(h, c, format));
 		c.rules.forEach((r, i) => {
-			if (p.rulenum === 0 || p.rulenum === i + 1) x.print(print_rule(x.extensions, r, i + 1, format));
+			if (p.rulenum === 0 || p.rulenum === i + 1) x.print(print_rule(x, r, i + 1, format));
 		});
 		found = true;
 	}

@@ -310,7 +310,7 @@ export async function iptables_restore(proc: Process): Promise<number> {
 		let bytes: Uint8Array | number = proc.stdin;
 		if (args.file !== null && args.file !== '-') bytes = await proc.readFileBytes(args.file);
 		if (typeof bytes === 'number') {
-			x.eprint(`Can't open ${args.file}: ${iptc_strerror('', -bytes)}\n`);
+			x.eprint(`Can't open ${args.file}: ${strerror(-bytes)}\n`);
 			return 1;
 		}
 		return restore_text(x, text_of(bytes), args.options);

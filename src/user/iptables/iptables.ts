@@ -7,6 +7,7 @@ import type { Process } from '../libc.ts';
 import { do_command, do_parse, failure_text, open_table } from './command.ts';
 import { extensions } from './ext/index.ts';
 import { iptc_commit, type iptc_socket } from './libiptc.ts';
+import { parse_address_names } from './netdb.ts';
 import { program_exit, RESOURCE_PROBLEM, xtables_globals } from './xtables.ts';
 
 /** The raw socket that the package speaks through. */
@@ -36,6 +37,12 @@ export async function run_program(
 ): Promise<number> {
 	const sock = new process_socket(proc);
 	const x = new xtables_globals(name, sock, extensions);
+	const hosts = await proc.readFile('/etc/hosts');
+	const networks = await proc.readFile('/etc/networks');
+	x.names = parse_address_names(
+		typeof hosts === 'string' ? hosts : null,
+		typeof networks === 'string' ? networks : null,
+	);
 	const status = await exit_status(x, main);
 	if (x.err.length > 0) proc.stderr.write(x.err.join(''));
 	if (x.out.length > 0) proc.stdout.write(x.out.join(''));

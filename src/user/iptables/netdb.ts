@@ -1,5 +1,5 @@
 /*
- * user/iptables/netdb.ts: the names that a Debian host's /etc/protocols, /etc/services and /etc/networks hold.
+ * user/iptables/netdb.ts: the names that a Debian host's /etc/protocols and /etc/services hold.
  * Original: getprotobyname(3), getservbyname(3). Hosts are not looked up: there is no resolver.
  */
 
@@ -144,24 +144,58 @@ export function getservbyport(port: number, proto: string): string {
 	return '';
 }
 
-const HOSTS: readonly (readonly [string, number])[] = [['localhost', 0x7f000001]];
-const NETWORKS: readonly (readonly [string, number])[] = [
-	['default', 0],
-	['loopback', 0x7f000000],
-	['link-local', 0xa9fe0000],
-];
+/** Names of addresses: what /etc/hosts and /etc/networks of the machine say. */
+export interface address_names {
+	hosts: readonly (readonly [string, number])[];
+	networks: readonly (readonly [string, number])[];
+}
 
-/** A host's or network's name in /etc; '' when it has none. */
-export function gethostornet(addr: number): string {
-	for (const [n, a] of HOSTS) if (a === addr) return n;
-	for (const [n, a] of NETWORKS) if (a === addr) return n;
+export const NO_NAMES: address_names = { hosts: [['localhost', 0x7f000001]], networks: [] };
+
+function dotted(s: string): number {
+	const parts = s.split('.');
+	if (parts.length > 4 || !parts.every((p) => /^\d{1,3}$/.test(p) && Number(p) < 256)) return -1;
+	let a = 0;
+	for (let i = 0; i < 4; i++) a = a * 256 + (i < parts.length ? Number(parts[i]) : 0);
+	return a;
+}
+
+/** Reads the text of /etc/hosts (address, names) and /etc/networks (name, address); null where there is no such file. */
+export function parse_address_names(hosts: string | null, networks: string | null): address_names {
+	const lines = (text: string): string[][] =>
+		text
+			.split('\n')
+			.map((l) =>
+				l
+					.replace(/#.*/, '')
+					.split(/\s+/)
+					.filter((w) => w !== ''),
+			)
+			.filter((w) => w.length >= 2);
+	const h: [string, number][] = [];
+	for (const [addr, ...names] of hosts === null ? [] : lines(hosts)) {
+		const a = dotted(addr);
+		if (a >= 0 && addr.split('.').length === 4) for (const n of names) h.push([n, a]);
+	}
+	const n: [string, number][] = [];
+	for (const [name, addr] of networks === null ? [] : lines(networks)) {
+		const a = dotted(addr);
+		if (a >= 0) n.push([name, a]);
+	}
+	return { hosts: hosts === null ? NO_NAMES.hosts : h, networks: n };
+}
+
+/** A host's or network's name; '' when it has none. */
+export function gethostornet(names: address_names, addr: number): string {
+	for (const [n, a] of names.hosts) if (a === addr) return n;
+	for (const [n, a] of names.networks) if (a === addr) return n;
 	return '';
 }
 
-/** Address of a name in /etc/networks or /etc/hosts; -1 when unknown. */
-export function gethostornetbyname(name: string): number {
-	for (const [n, a] of NETWORKS) if (n === name) return a;
-	for (const [n, a] of HOSTS) if (n === name) return a;
+/** Address of a network or host by name; -1 when unknown. */
+export function gethostornetbyname(names: address_names, name: string): number {
+	for (const [n, a] of names.networks) if (n === name) return a;
+	for (const [n, a] of names.hosts) if (n === name) return a;
 	return -1;
 }
 

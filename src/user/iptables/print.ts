@@ -19,7 +19,7 @@ import {
 	LABEL_ACCEPT,
 	LABEL_DROP,
 } from './libiptc.ts';
-import { proto_to_name } from './netdb.ts';
+import { type address_names, proto_to_name } from './netdb.ts';
 import type { ipt_rule } from './rule.ts';
 import {
 	extension_of,
@@ -79,9 +79,9 @@ function iface_text(name: string, numeric: boolean): string {
 	return numeric ? '*' : 'any';
 }
 
-function address_text(addr: number, mask: number, numeric: boolean): string {
+function address_text(names: address_names, addr: number, mask: number, numeric: boolean): string {
 	if (mask === 0 && !numeric) return 'anywhere';
-	return (numeric ? ip_str(addr) : ipaddr_to_anyname(addr)) + ipmask_to_numeric(mask);
+	return (numeric ? ip_str(addr) : ipaddr_to_anyname(names, addr)) + ipmask_to_numeric(mask);
 }
 
 function match_name(
@@ -93,8 +93,14 @@ function match_name(
 	return extension_of(extensions, 'match', name, revision, data);
 }
 
+/** What printing needs: the extensions, and names of addresses. */
+export interface print_context {
+	extensions: readonly xt_extension[];
+	names: address_names;
+}
+
 /** One rule of -L, or with FMT_NOTABLE as -v tells of a change. `num` from 1. */
-export function print_rule(extensions: readonly xt_extension[], r: ipt_rule, num: number, format: number): string {
+export function print_rule(x: print_context, r: ipt_rule, num: number, format: number): string {
 	const table = (format & FMT_NOTABLE) === 0;
 	const numeric = (format & FMT_NUMERIC) !== 0;
 	const col = (s: string, width: number): string => (table ? s.padEnd(width) + ' ' : s + ' ');
@@ -102,7 +108,7 @@ export function print_rule(extensions: readonly xt_extension[], r: ipt_rule, num
 	if ((format & FMT_LINENUMBERS) !== 0) s += col(String(num), 4);
 	if ((format & FMT_NOCOUNTS) === 0) s += print_num(r.pcnt, format) + print_num(r.bcnt, format);
 	const t = r.target;
-	const text = t.kind === 'module' ? extension_of(extensions, 'target', t.name, t.revision, t.data) : null;
+	const text = t.kind === 'module' ? extension_of(x.extensions, 'target', t.name, t.revision, t.data) : null;
 	s += col(iptc_get_target(r), 9);
 	s += (r.invflags & IPT_INV_PROTO) !== 0 ? '!' : ' ';
 	const name = numeric && table ? '' : r.proto === 0 ? 'all' : proto_to_name(r.proto, false);
@@ -118,13 +124,17 @@ export function print_rule(extensions: readonly xt_extension[], r: ipt_rule, num
 		s += table ? ` ${iin.padEnd(6)} ${out.padEnd(6)} ` : `in ${iin} out ${out} `;
 	}
 	s += (r.invflags & IPT_INV_SRCIP) !== 0 ? '!' : ' ';
-	s += (table ? address_text(r.src, r.smsk, numeric).padEnd(19) : address_text(r.src, r.smsk, numeric)) + ' ';
+	s +=
+		(table ? address_text(x.names, r.src, r.smsk, numeric).padEnd(19) : address_text(x.names, r.src, r.smsk, numeric)) +
+		' ';
 	s += (r.invflags & IPT_INV_DSTIP) !== 0 ? '!' : ' ';
 	if (!table) s += '-> ';
-	s += table ? address_text(r.dst, r.dmsk, numeric).padEnd(19) + ' ' : address_text(r.dst, r.dmsk, numeric) + '  ';
+	s += table
+		? address_text(x.names, r.dst, r.dmsk, numeric).padEnd(19) + ' '
+		: address_text(x.names, r.dst, r.dmsk, numeric) + '  ';
 	if ((r.flags & IPT_F_GOTO) !== 0) s += '[goto] ';
 	for (const m of r.matches) {
-		const ext = match_name(extensions, m.name, m.revision, m.data);
+		const ext = match_name(x.extensions, m.name, m.revision, m.data);
 		s += ext !== null ? ext.print(m.data, r, numeric) : `UNKNOWN match \`${m.name}' `;
 	}
 	if (t.kind === 'module') {

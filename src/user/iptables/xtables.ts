@@ -10,9 +10,11 @@ import { XT_ALIGN, xt_get_revision } from '../../uapi/linux/netfilter/x_tables.t
 import { IPT_SO_GET_REVISION_MATCH, IPT_SO_GET_REVISION_TARGET } from '../../uapi/linux/netfilter_ipv4/ip_tables.ts';
 import type { iptc_socket } from './libiptc.ts';
 import {
+	type address_names,
 	gethostornet,
 	gethostornetbyname,
 	getservbyname,
+	NO_NAMES,
 	parse_uint,
 	strtoul,
 	xtables_parse_protocol,
@@ -46,6 +48,8 @@ export class xtables_globals {
 	extensions: readonly xt_extension[];
 	/** Restore keeps what it does not know as linnet_unknown. */
 	keep_unknown = false;
+	/** What the machine's files say of addresses. */
+	names: address_names = NO_NAMES;
 
 	constructor(program_name: string, sock: iptc_socket, extensions: readonly xt_extension[]) {
 		this.program_name = program_name;
@@ -256,7 +260,7 @@ const SYSLOG_LEVELS: Record<string, number> = {
 export function parse_address(x: xtables_globals, s: string): number {
 	const a = inet_aton(s);
 	if (a >= 0) return a;
-	const n = gethostornetbyname(s);
+	const n = gethostornetbyname(x.names, s);
 	if (n >= 0) return n;
 	return x.error(PARAMETER_PROBLEM, `host/network \`${s}' not found`);
 }
@@ -338,8 +342,8 @@ export function ipmask_to_numeric(mask: number): string {
 }
 
 /** A name of the address where there is one. */
-export function ipaddr_to_anyname(a: number): string {
-	const name = gethostornet(a);
+export function ipaddr_to_anyname(names: address_names, a: number): string {
+	const name = gethostornet(names, a);
 	return name !== '' ? name : ip_str(a);
 }
 
@@ -597,7 +601,7 @@ function classic_aton(s: string): number {
 function resolve_host(cb: xt_option_call, s: string): number {
 	const a = classic_aton(s);
 	if (a >= 0) return a;
-	if (s === 'localhost') return 0x7f000001;
+	for (const [n, addr] of cb.x.names.hosts) if (n === s) return addr;
 	return cb.bad('getaddrinfo: Temporary failure in name resolution\n');
 }
 

@@ -18,6 +18,7 @@ import {
 } from '../../../../src/user/iptables/iptables-restore.ts';
 import { iptables_save_main } from '../../../../src/user/iptables/iptables-save.ts';
 import type { iptc_socket } from '../../../../src/user/iptables/libiptc.ts';
+import { parse_address_names } from '../../../../src/user/iptables/netdb.ts';
 import { program_exit, xtables_globals } from '../../../../src/user/iptables/xtables.ts';
 import { type Rig, rig } from '../conntrack/rig.ts';
 
@@ -55,6 +56,7 @@ export interface Output {
 
 export function with_globals(r: Rig, name: string, main: (x: xtables_globals) => number): Output {
 	const x = new xtables_globals(name, new direct_socket(r.net), extensions);
+	x.names = parse_address_names(null, 'default 0.0.0.0\nloopback 127.0.0.0\nlink-local 169.254.0.0\n');
 	let status = 0;
 	try {
 		status = main(x);
