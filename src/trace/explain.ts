@@ -252,7 +252,7 @@ function stepOf(
 	}
 }
 
-function detailOf(r: trace_record): string {
+function detailOf(r: trace_record, look: RuleLookup): string {
 	const d = r.detail ?? {};
 	switch (r.kind) {
 		case 'fn':
@@ -261,7 +261,10 @@ function detailOf(r: trace_record): string {
 			return `hook ${HOOKS[Number(d.hook)] ?? str(d.hook)}: ${r.fn} (priority ${str(d.priority)})`;
 		case 'rule':
 			if (Number(d.rulenum) === 0) return `${str(d.table)}/${str(d.chain)}: end of chain, back`;
-			return `${str(d.table)}/${str(d.chain)} rule ${str(d.rulenum)}: no match (${str(d.failed)})`;
+			{
+				const text = look(r.machine, str(d.table), str(d.chain), Number(d.rulenum))?.text;
+				return `${str(d.table)}/${str(d.chain)} rule ${str(d.rulenum)}: no match (${str(d.failed)})${text === undefined ? '' : ` ${text}`}`;
+			}
 		case 'conntrack':
 			return `${r.fn}: ${str(d.event)}`;
 		case 'consume':
@@ -279,7 +282,7 @@ function stepsOf(records: readonly trace_record[], look: RuleLookup, headers: He
 	for (const r of records) {
 		const s = stepOf(r, look, headers);
 		if (s === null) {
-			pending.push(detailOf(r));
+			pending.push(detailOf(r, look));
 			continue;
 		}
 		const changes =
