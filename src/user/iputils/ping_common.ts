@@ -7,7 +7,7 @@
  * Probes leave exactly when due: the original's clock ticks make it late by some ms. In floods there are 10 us between probes, the time
  * that a CPU would need: replies may take no virtual time at all.
  */
-import { EAGAIN, EINTR, ENOBUFS, ENOMEM } from '../../uapi/asm-generic/errno.ts';
+import { EAGAIN, EINTR, ENOBUFS, ENOMEM, strerror } from '../../uapi/asm-generic/errno.ts';
 import { POLLIN } from '../../uapi/linux/socket.ts';
 import { type Process, SIGINT } from '../libc.ts';
 import type { ping_options } from './ping_options.ts';
@@ -153,10 +153,11 @@ export class ping_run {
 			this.tokens += this.interval * MS;
 			return MININTERVAL * MS;
 		}
-		if (err < 0 && err !== -EINTR && (await set.receive_error(this))) {
-			// The error that was waiting was about an earlier probe: this one has not left yet.
-			this.tokens += this.interval * MS;
-			return MININTERVAL * MS;
+		// Only with an error from the network in the queue does the original say what sendmsg said.
+		if (err < 0 && err !== -EINTR && (await set.receive_error(this)) && !o.quiet) {
+			if (o.flood) this.print('E');
+			else this.error(`sendmsg: ${strerror(-err)}`);
+			this.flush();
 		}
 		this.ntransmitted++;
 		if (err >= 0 && o.flood && !o.quiet) {
