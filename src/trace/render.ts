@@ -32,7 +32,7 @@ function stepLines(s: JourneyStep, n: number, o: Required<RenderOptions>): strin
 	const phase = s.phase.padEnd(MARGIN);
 	const text = s.phase === 'drop' ? c.red(s.text) : s.decision ? s.text : c.dim(s.text);
 	lines.push(`  ${String(n).padStart(3)}  ${c.cyan(phase)}  ${text}`);
-	const changes = s.changes.filter((x) => s.phase !== 'nat' || o.detailed);
+	const changes = s.changes.filter(() => s.phase !== 'nat' || o.detailed);
 	if (changes.length > 0 && s.phase !== 'nat') lines.push(c.dim(`       ${''.padEnd(MARGIN)}  ${changes.join(', ')}`));
 	if (o.detailed) lines.push(c.dim(`       ${''.padEnd(MARGIN)}  ${s.fn}()  t=${(s.time / 1e9).toFixed(9)}`));
 	return lines;
