@@ -7,6 +7,7 @@ import { ip } from './iproute2/ip.ts';
 import { iptables } from './iptables/iptables.ts';
 import { iptables_restore } from './iptables/iptables-restore.ts';
 import { iptables_save } from './iptables/iptables-save.ts';
+import { arping } from './iputils/arping.ts';
 import { ping } from './iputils/ping.ts';
 import type { Programs } from './libc.ts';
 import { linnet_send } from './linnet-send.ts';
@@ -15,6 +16,7 @@ import { tcpdump } from './tcpdump/tcpdump.ts';
 import { traceroute } from './traceroute/traceroute.ts';
 
 export const programs: Programs = new Map([
+	['arping', arping],
 	['conntrack', conntrack],
 	['date', date],
 	['dmesg', dmesg],
