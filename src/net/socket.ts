@@ -4,6 +4,7 @@
  */
 import type { Machine } from '../kernel/machine.ts';
 import { fd_install, type file, type task_struct } from '../kernel/sched.ts';
+import { do_softirq } from '../kernel/softirq.ts';
 import { wait_event, wait_queue_head } from '../kernel/wait.ts';
 import {
 	EAFNOSUPPORT,
@@ -184,6 +185,8 @@ export async function sys_sendmsg(task: task_struct, fd: number, msg: msghdr, fl
 	const deadline = task.machine.clock.now + (s.sk?.sk_sndtimeo ?? Infinity);
 	for (;;) {
 		const r = s.ops.sendmsg(s, msg, flags);
+		// What it put on loopback arrives before the call returns.
+		if (s.net.machine.softirq_pending !== 0 && !s.net.machine.in_softirq) do_softirq(s.net.machine);
 		if (r !== -EAGAIN || s.nonblock || (flags & MSG_DONTWAIT) !== 0) return r;
 		const w = await wait_event(task, s.wait, deadline);
 		if (w < 0) return s.sk?.sk_sndtimeo !== Infinity ? -EAGAIN : w;
