@@ -17,6 +17,7 @@ import { linnet_unknown_init } from '../../netfilter/xt_linnet_unknown.ts';
 import { masquerade_tg_init } from '../../netfilter/xt_MASQUERADE.ts';
 import { mac_mt_init } from '../../netfilter/xt_mac.ts';
 import { mark_mt_init } from '../../netfilter/xt_mark.ts';
+import { xt_matches_init } from '../../netfilter/xt_matches_init.ts';
 import { multiport_mt_init } from '../../netfilter/xt_multiport.ts';
 import { netmap_tg_init } from '../../netfilter/xt_NETMAP.ts';
 import { xt_nat_init } from '../../netfilter/xt_nat.ts';
@@ -76,6 +77,7 @@ export function iptables_init(machine: Machine): void {
 	redirect_tg_init(machine);
 	netmap_tg_init(machine);
 	reject_tg_init(machine);
+	xt_matches_init(machine);
 	xt_targets_init(machine);
 	linnet_unknown_init(machine);
 }
