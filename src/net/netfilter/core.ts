@@ -18,7 +18,7 @@ import { SKB_DROP_REASON_NETFILTER_DROP } from '../core/dropreason.ts';
 import type { net } from '../core/net_namespace.ts';
 import { register_pernet_subsys } from '../core/net_namespace.ts';
 import type { net_device } from '../core/netdevice.ts';
-import { kfree_skb_reason, type sk_buff } from '../core/skbuff.ts';
+import { kfree_skb, kfree_skb_reason, type sk_buff } from '../core/skbuff.ts';
 import type { sock } from '../core/sock.ts';
 import type { nf_logfn } from './nf_log.ts';
 import { nf_sockopt_global } from './nf_sockopt.ts';
@@ -167,7 +167,7 @@ function nf_queue(skb: sk_buff, state: nf_hook_state, index: number, verdict: nu
 		if (err >= 0) return 0;
 	}
 	if (bypass) return 1;
-	kfree_skb_reason(skb, SKB_DROP_REASON_NETFILTER_DROP, 'nf_queue');
+	kfree_skb(skb, 'nf_queue');
 	return 0;
 }
 

