@@ -1,6 +1,7 @@
 /*
  * bench/bench.ts: what a bench is, and how it is measured: a warm-up, then rounds in turn with its peer, and medians.
  */
+import { readFileSync } from 'node:fs';
 
 /** Something that is measured a few times. */
 export interface Side {
@@ -34,6 +35,8 @@ export interface Result {
 	peer: string | null;
 	peerValue: number | null;
 	ratio: number | null;
+	/** How much of a CPU our rounds had, 0…1: less than 1 on a machine that is busy with other things. 0: they ran in other processes. */
+	cpu: number;
 }
 
 export function median(values: number[]): number {
@@ -45,6 +48,15 @@ export function median(values: number[]): number {
 /** ns of the real clock. */
 export function nanoseconds(): number {
 	return Number(process.hrtime.bigint());
+}
+
+/** ns that this thread has had of a CPU: what others do on the machine is not in it. Elsewhere than on Linux: the real clock. */
+export function cpuNanoseconds(): number {
+	try {
+		return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]);
+	} catch {
+		return nanoseconds();
+	}
 }
 
 /** Bytes in use after collecting what can be collected. */
@@ -75,10 +87,14 @@ export async function measure(bench: Bench, quick: boolean): Promise<Result[]> {
 		if (side !== null) peers.push({ name: p.name, side, values: [] });
 	}
 	const values: number[] = [];
+	const shares: number[] = [];
 	try {
 		const rounds = quick ? Math.min(2, bench.rounds) : bench.rounds;
 		for (let i = 0; i < rounds; i++) {
+			const had = cpuNanoseconds();
+			const t = nanoseconds();
 			values.push(await ours.round());
+			shares.push((cpuNanoseconds() - had) / (nanoseconds() - t));
 			for (const p of peers) p.values.push(await p.side.round());
 		}
 	} finally {
@@ -87,10 +103,12 @@ export async function measure(bench: Bench, quick: boolean): Promise<Result[]> {
 	}
 	const value = median(values);
 	const line = { bench: bench.name, value, unit: bench.unit };
-	if (peers.length === 0) return [{ ...line, peer: null, peerValue: null, ratio: null }];
+	const share = median(shares);
+	const cpu = share < 0.05 ? 0 : Math.min(1, Math.round(share * 100) / 100);
+	if (peers.length === 0) return [{ ...line, peer: null, peerValue: null, ratio: null, cpu }];
 	return peers.map((p) => {
 		const peerValue = median(p.values);
 		const ratio = bench.more ? value / peerValue : peerValue / value;
-		return { ...line, peer: p.name, peerValue, ratio: Math.round(ratio * 100) / 100 };
+		return { ...line, peer: p.name, peerValue, ratio: Math.round(ratio * 100) / 100, cpu };
 	});
 }

@@ -66,7 +66,8 @@ for (const bench of BENCHES) {
 		for (const r of await measure(bench, quick)) {
 			if (json) console.log(JSON.stringify(r));
 			else {
-				const note = bench.note?.() ?? '';
+				const busy = r.cpu > 0 && r.cpu < 0.9 ? `the machine was busy: ${Math.round(r.cpu * 100)}% of a CPU` : '';
+				const note = [bench.note?.() ?? '', busy].filter((x) => x !== '').join('; ');
 				console.log(
 					`${r.bench.padEnd(18)}${short(r.value).padStart(10)}  ${r.unit.padEnd(9)}${(r.peer ?? '-').padEnd(17)}${(r.peerValue === null ? '' : short(r.peerValue)).padStart(9)}${(r.ratio === null ? '' : `${r.ratio}×`).padStart(8)}  ${bench.target === '' ? '' : `${bench.target}${bench.ok(r.value) ? '' : '  MISSED'}`}${note === '' ? '' : `  (${note})`}`,
 				);
