@@ -151,16 +151,25 @@ function routeText(d: Record<string, unknown>): string {
 	return parts.join(' ');
 }
 
+/** Whether two IPv4 packets differ in nothing but TTL and header checksum, which no line tells. */
+function sameButTtl(a: Uint8Array, b: Uint8Array): boolean {
+	if (a.length !== b.length || a.length < 20 || a[0] >> 4 !== 4) return false;
+	for (let i = 0; i < a.length; i++) if (a[i] !== b[i] && i !== 8 && i !== 10 && i !== 11) return false;
+	return true;
+}
+
 /** What was made of the headers of one journey: most records share theirs. */
 class Headers {
 	private lines: Map<Uint8Array, string> = new Map();
+	private said: Uint8Array | null = null;
 	private dissected: Map<Uint8Array, Dissection> = new Map();
 
 	line(header: Uint8Array | null): string {
 		if (header === null) return '';
 		let line = this.lines.get(header);
 		if (line === undefined) {
-			line = packetLine(header);
+			line = this.said !== null && sameButTtl(this.said, header) ? this.lines.get(this.said)! : packetLine(header);
+			this.said = header;
 			this.lines.set(header, line);
 		}
 		return line;
@@ -333,7 +342,7 @@ export function explain(root: journey, look: RuleLookup = () => undefined, brief
 	let sent: trace_record | null = null;
 	let delivered: trace_record | null = null;
 	let rejected = false;
-	let route = '';
+	let route: Record<string, unknown> | null = null;
 	let undecided: Record<string, unknown> | null = null;
 	for (const r of records) {
 		if (r.kind === 'fn' || r.kind === 'hook') continue;
@@ -352,7 +361,7 @@ export function explain(root: journey, look: RuleLookup = () => undefined, brief
 		) {
 			for (const k of CAUSES) if (d[k] !== undefined) cause[k] = d[k];
 		}
-		if (r.kind === 'route') route = routeText(d);
+		if (r.kind === 'route') route = d;
 		if (r.kind === 'drop') dropped = r;
 		if (r.kind === 'tx') sent = r;
 		if (r.kind === 'socket' && d.found !== false) delivered = r;
@@ -376,7 +385,7 @@ export function explain(root: journey, look: RuleLookup = () => undefined, brief
 		if (cause.sysctl !== undefined) out.sysctl = { name: str(cause.sysctl), value: str(cause.value) };
 		if (cause.counter !== undefined) out.counter = str(cause.counter);
 		if (cause.why !== undefined) out.why ??= str(cause.why);
-		if (dropped.fn === 'ip_error' && route !== '') out.why ??= `the route says so: ${route}`;
+		if (dropped.fn === 'ip_error' && route !== null) out.why ??= `the route says so: ${routeText(route)}`;
 	} else if (sent !== null) {
 		out.action = records[0].kind === 'rx' || records.some((r) => r.fn === 'ip_forward') ? 'forward' : 'send';
 		out.out = { dev: str(sent.detail?.dev) || sent.dev, packet: headers.line(sent.header) };
