@@ -3,6 +3,7 @@
  */
 import { conntrack } from './conntrack/conntrack.ts';
 import { date, dmesg, hostname, sleep, timeout } from './coreutils/coreutils.ts';
+import { ethtool } from './ethtool/ethtool.ts';
 import { ip } from './iproute2/ip.ts';
 import { iptables } from './iptables/iptables.ts';
 import { iptables_restore } from './iptables/iptables-restore.ts';
@@ -20,6 +21,7 @@ export const programs: Programs = new Map([
 	['conntrack', conntrack],
 	['date', date],
 	['dmesg', dmesg],
+	['ethtool', ethtool],
 	['hostname', hostname],
 	['ip', ip],
 	['iptables', iptables],
