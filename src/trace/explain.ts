@@ -352,7 +352,7 @@ export function explain(root: journey, look: RuleLookup = () => undefined, brief
 			if (d.target === 'REJECT') rejected = true;
 		}
 		if (r.kind === 'rule' && cause.unknown !== undefined && undecided === null) undecided = d;
-		if (r.kind === 'policy') lastRule = { ...d, rulenum: 0 };
+		if (r.kind === 'policy') lastRule = { table: d.table, chain: d.chain, rulenum: 0, verdict: d.verdict };
 		if (
 			r.kind === 'note' ||
 			(r.kind === 'conntrack' && d.event === 'drop') ||
