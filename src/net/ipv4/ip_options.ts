@@ -227,8 +227,8 @@ export function __ip_options_compile(n: net, opt: ip_options, skb: sk_buff | nul
 						put_unaligned_be32(b, time, inet_current_timestamp(n));
 						changed = true;
 					}
-				} else {
-					// No room: the overflow counter in the flags' high half goes up, and must not wrap.
+				} else if ((b[p + 3] & 15) !== IPOPT_TS_PRESPEC) {
+					// No room: the overflow counter in the flags' high half goes up, and must not wrap. Hosts that were named do not count.
 					const overflow = b[p + 3] >> 4;
 					if (overflow === 15) {
 						bad = p + 3;
