@@ -31,10 +31,10 @@ import {
 	AF_INET6,
 	type cmsghdr,
 	IP_MTU_DISCOVER,
-	IP_MULTICAST_IF,
 	IP_MULTICAST_LOOP,
 	IP_MULTICAST_TTL,
 	IP_OPTIONS,
+	IP_PMTUDISC_DO,
 	IP_RECVERR,
 	IP_RECVTTL,
 	IP_RETOPTS,
@@ -394,7 +394,8 @@ function triptime_text(us: number): string {
 /** The option that the probes carry. */
 function ip_options(o: ping_options, hops: number[]): Uint8Array | null {
 	if (!o.rroute && o.timestamp < 0) return null;
-	const b = new Uint8Array(40);
+	const tslen = o.timestamp === IPOPT_TS_TSONLY ? 40 : o.timestamp === IPOPT_TS_PRESPEC ? 4 + hops.length * 8 : 36;
+	const b = new Uint8Array(o.rroute ? 40 : tslen);
 	if (o.rroute) {
 		b[0] = IPOPT_NOP;
 		b[1] = IPOPT_RR;
@@ -403,11 +404,10 @@ function ip_options(o: ping_options, hops: number[]): Uint8Array | null {
 		return b;
 	}
 	b[0] = IPOPT_TS;
-	b[1] = o.timestamp === IPOPT_TS_TSONLY ? 40 : 36;
+	b[1] = tslen;
 	b[2] = 5;
 	b[3] = o.timestamp;
 	if (o.timestamp === IPOPT_TS_PRESPEC) {
-		b[1] = 4 + hops.length * 8;
 		for (let i = 0; i < hops.length; i++) put_unaligned_be32(b, 4 + i * 8, hops[i]);
 	}
 	return b;
@@ -475,15 +475,16 @@ async function ping4_run(
 
 	const run = new ping_run(proc, o);
 	const whereto = sockaddr_in(host.addr, 0);
-	const ours = await source_address(proc, o, fd, whereto);
-	if (typeof ours === 'string') {
-		proc.stderr.write(ours);
+	const source = await source_address(proc, o, fd, whereto);
+	if (typeof source === 'string') {
+		proc.stderr.write(source);
 		return 2;
 	}
-	const { source, bcast } = ours;
 	if (whereto.sin_addr === 0) whereto.sin_addr = source;
 	const multicast = whereto.sin_addr >>> 28 === 14;
-	run.multi = bcast || multicast;
+	run.multi = o.broadcast || multicast;
+	// What goes to many is not to be fragmented.
+	if (run.multi && o.pmtudisc < 0) o.pmtudisc = IP_PMTUDISC_DO;
 	if (o.device !== null && !(await device_has_address(proc, o.device, source)))
 		proc.stderr.write(`ping: Warning: source address might be selected on device other than: ${o.device}\n`);
 
@@ -502,7 +503,7 @@ async function ping4_run(
 		set.ident = name.sin_port;
 	}
 	if (hops.length > 0 && o.timestamp < 0) return die(proc, 'record route', -EPERM);
-	const err = setup(proc, o, set, hops, bcast);
+	const err = setup(proc, o, set, hops);
 	if (err !== null) return die(proc, ...err);
 	if (o.connect) {
 		const c = await proc.connect(fd, whereto);
@@ -521,17 +522,10 @@ async function ping4_run(
 }
 
 /** The address that the probes leave with, found by a UDP socket that connects as they will go. Return: it, or what went wrong. */
-async function source_address(
-	proc: Process,
-	o: ping_options,
-	fd: number,
-	whereto: sockaddr,
-): Promise<{ source: number; bcast: boolean } | string> {
+async function source_address(proc: Process, o: ping_options, fd: number, whereto: sockaddr): Promise<number | string> {
 	const fails = (what: string, err: number): string => `ping: ${what}: ${strerror(-err)}\n`;
-	const multicast = whereto.sin_addr >>> 28 === 14;
 	let source = Math.max(o.source, 0);
-	let bcast = false;
-	if (o.source >= 0 && o.device === null) return { source, bcast: false };
+	if (o.source >= 0 && o.device === null) return source;
 	const probe = proc.socket(AF_INET, SOCK_DGRAM, 0);
 	if (probe < 0) return fails('socket', probe);
 	if (o.device !== null) {
@@ -540,20 +534,10 @@ async function source_address(
 			const err = proc.setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, name);
 			if (err < 0) return fails(`SO_BINDTODEVICE ${o.device}`, err);
 		}
-		if (multicast) {
-			// struct ifreq: SIOCGIFINDEX
-			const ifr = new Uint8Array(40);
-			ifr.set(name.subarray(0, 16));
-			const err = proc.ioctl(fd, 0x8933, ifr);
-			if (err < 0) return `ping: unknown iface: ${o.device}\n`;
-			const mreqn = new Uint8Array(12);
-			mreqn.set(ifr.subarray(16, 20), 8);
-			for (const s of [probe, fd]) proc.setsockopt(s, SOL_IP, IP_MULTICAST_IF, mreqn);
-		}
 	}
 	if (o.source >= 0) {
 		proc.close(probe);
-		return { source, bcast: false };
+		return source;
 	}
 	if (o.tos !== 0) proc.setsockopt(probe, SOL_IP, IP_TOS, o.tos);
 	if (o.mark >= 0) proc.setsockopt(probe, SOL_SOCKET, SO_MARK, o.mark);
@@ -561,7 +545,6 @@ async function source_address(
 	if (err === -EACCES) {
 		if (!o.broadcast) return 'ping: Do you want to ping broadcast? Then -b. If not, check your local firewall rules\n';
 		proc.stderr.write('WARNING: pinging broadcast address\n');
-		bcast = true;
 		proc.setsockopt(probe, SOL_SOCKET, SO_BROADCAST, 1);
 		err = await proc.connect(probe, sockaddr_in(whereto.sin_addr, 1025));
 	}
@@ -571,11 +554,11 @@ async function source_address(
 	if (err < 0) return fails('getsockname', err);
 	source = name.sin_addr;
 	proc.close(probe);
-	return { source, bcast };
+	return source;
 }
 
 /** Sets the socket up. Return: null, or what to say and the error. */
-function setup(proc: Process, o: ping_options, set: ping4, hops: number[], bcast: boolean): [string, number] | null {
+function setup(proc: Process, o: ping_options, set: ping4, hops: number[]): [string, number] | null {
 	const { fd, raw } = set;
 	const ip = (name: number, value: number): number => proc.setsockopt(fd, SOL_IP, name, value);
 	let err = 0;
@@ -599,7 +582,7 @@ function setup(proc: Process, o: ping_options, set: ping4, hops: number[], bcast
 	const alloc = 56 + o.datalen + 56 + 56 + 100;
 	proc.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, o.sndbuf > 0 ? o.sndbuf : alloc);
 	proc.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, Math.max(alloc * o.preload, 65536));
-	if (bcast) {
+	if (o.broadcast) {
 		err = proc.setsockopt(fd, SOL_SOCKET, SO_BROADCAST, 1);
 		if (err < 0) return ['cannot set broadcasting', err];
 	}
