@@ -179,14 +179,10 @@ function hashlimit_mt(skb: sk_buff, par: xt_action_param): boolean {
 	return invert;
 }
 
-/** As Linux computes credits in 64 bits: whether they wrap. */
+/** As Linux computes credits in 64 bits: they may wrap. */
 function user2credits(user: bigint): bigint {
 	const CPJ = 1n << 39n;
-	const hz = BigInt(HZ);
-	const scale = BigInt(XT_HASHLIMIT_SCALE_v2);
-	const max = (1n << 64n) - 1n;
-	const v = user > max / (hz * CPJ) ? (user / scale) * hz * CPJ : (user * hz * CPJ) / scale;
-	return v & max;
+	return (user * ((BigInt(HZ) * CPJ) / BigInt(XT_HASHLIMIT_SCALE_v2))) & ((1n << 64n) - 1n);
 }
 
 function tables(net: net): Map<string, hashlimit_table> {

@@ -35,7 +35,10 @@ function owner_parse(b: Uint8Array): owner_info | number {
 		match: b[o.match],
 		invert: b[o.invert],
 	};
-	return (info.match & ~XT_OWNER_MASK) !== 0 ? -EINVAL : info;
+	if ((info.match & ~XT_OWNER_MASK) !== 0) return -EINVAL;
+	if ((info.match & XT_OWNER_UID) !== 0 && info.uid_min > info.uid_max) return -EINVAL;
+	if ((info.match & XT_OWNER_GID) !== 0 && info.gid_min > info.gid_max) return -EINVAL;
+	return info;
 }
 
 function owner_mt(skb: sk_buff, par: xt_action_param): boolean {

@@ -26,7 +26,7 @@ import { type xt_action_param, type xt_mtchk_param, xt_register_match } from './
 
 /** Addresses in one list (module parameter ip_list_tot). */
 const ip_list_tot = 100;
-const XT_RECENT_MAX_NSTAMPS = 256;
+const XT_RECENT_MAX_NSTAMPS = 65536;
 
 class recent_entry {
 	addr: number;

@@ -4,7 +4,7 @@
  */
 import type { Machine } from '../../kernel/machine.ts';
 import { get_unaligned_le16 } from '../../lib/byteorder.ts';
-import { EINVAL } from '../../uapi/asm-generic/errno.ts';
+import { EINVAL, ENOENT } from '../../uapi/asm-generic/errno.ts';
 import {
 	XT_STRING_FLAG_IGNORECASE,
 	XT_STRING_FLAG_INVERT,
@@ -33,6 +33,9 @@ function string_parse(b: Uint8Array): string_info | number {
 	const flags = b[o.v1_flags];
 	if (from > to || len === 0 || len > XT_STRING_MAX_PATTERN_SIZE) return -EINVAL;
 	if (b[o.algo + 15] !== 0 || (flags & ~(XT_STRING_FLAG_INVERT | XT_STRING_FLAG_IGNORECASE)) !== 0) return -EINVAL;
+	let algo = '';
+	for (let i = 0; b[o.algo + i] !== 0; i++) algo += String.fromCharCode(b[o.algo + i]);
+	if (algo !== 'bm' && algo !== 'kmp' && algo !== 'fsm') return -ENOENT;
 	const icase = (flags & XT_STRING_FLAG_IGNORECASE) !== 0;
 	const pattern = b.slice(o.pattern, o.pattern + len);
 	if (icase) for (let i = 0; i < len; i++) pattern[i] = upper(pattern[i]);

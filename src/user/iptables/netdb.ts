@@ -220,3 +220,40 @@ export function strtoul(s: string, base = 0): { value: number; rest: string } | 
 		base === 16 ? parseInt(d, 16) : base === 10 ? Number(d) : /^0[0-7]+$/.test(d) ? parseInt(d, 8) : Number(d);
 	return { value, rest: s.slice(m[0].length) };
 }
+
+/** The users and groups that a Debian system begins with (base-passwd), as name/number. */
+const USERS =
+	'root/0 daemon/1 bin/2 sys/3 sync/4 games/5 man/6 lp/7 mail/8 news/9 uucp/10 proxy/13 www-data/33 backup/34 list/38 ' +
+	'irc/39 nobody/65534';
+const GROUPS =
+	'root/0 daemon/1 bin/2 sys/3 adm/4 tty/5 disk/6 lp/7 mail/8 news/9 uucp/10 man/12 proxy/13 kmem/15 dialout/20 fax/21 ' +
+	'voice/22 cdrom/24 floppy/25 tape/26 sudo/27 audio/29 dip/30 www-data/33 backup/34 operator/37 list/38 irc/39 src/40 ' +
+	'shadow/42 utmp/43 video/44 sasl/45 plugdev/46 staff/50 games/60 users/100 nogroup/65534';
+
+function number_in(list: string, name: string): number {
+	for (const e of list.split(' ')) if (e.slice(0, e.indexOf('/')) === name) return Number(e.slice(e.indexOf('/') + 1));
+	return -1;
+}
+
+function name_in(list: string, id: number): string {
+	for (const e of list.split(' ')) if (Number(e.slice(e.indexOf('/') + 1)) === id) return e.slice(0, e.indexOf('/'));
+	return '';
+}
+
+/** -1 when unknown. */
+export function user_number(name: string): number {
+	return number_in(USERS, name);
+}
+
+export function group_number(name: string): number {
+	return number_in(GROUPS, name);
+}
+
+/** '' when unknown. */
+export function user_name(uid: number): string {
+	return name_in(USERS, uid);
+}
+
+export function group_name(gid: number): string {
+	return name_in(GROUPS, gid);
+}

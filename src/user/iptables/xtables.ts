@@ -453,7 +453,7 @@ export function tos_name(value: number, mask: number): string {
 function parse_tosmask(cb: xt_option_call): void {
 	const s = cb.arg;
 	const v = strtoul(s);
-	if (v === null) {
+	if (v === null || v.value > 255) {
 		const want = s.toLowerCase();
 		for (const [n, value] of TOS_NAMES) {
 			if (n.toLowerCase() === want) {
@@ -464,7 +464,6 @@ function parse_tosmask(cb: xt_option_call): void {
 		}
 		cb.bad(`Symbolic name "${s}" is unknown`);
 	}
-	if (v.value > 255) cb.bad(`Illegal value: "${s}"`);
 	cb.value = v.value;
 	cb.mask = 0xff;
 	if (v.rest[0] === '/') {

@@ -12,6 +12,7 @@ import { unknown_mt_reg, unknown_tg_reg } from './linnet_unknown.ts';
 import { log_tg_reg } from './log.ts';
 import { mac_mt_reg } from './mac.ts';
 import { mark_mt_reg, mark_tg_reg } from './mark.ts';
+import { match_extensions } from './matches.ts';
 import { multiport_mt_reg } from './multiport.ts';
 import { dnat_tg_reg, masquerade_tg_reg, redirect_tg_reg, snat_tg_reg } from './nat.ts';
 import { reject_tg_reg } from './reject.ts';
@@ -40,6 +41,7 @@ export const extensions: readonly xt_extension[] = [
 	masquerade_tg_reg,
 	redirect_tg_reg,
 	mark_tg_reg,
+	...match_extensions,
 	...target_extensions,
 	unknown_mt_reg,
 	unknown_tg_reg,

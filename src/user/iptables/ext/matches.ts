@@ -1,0 +1,39 @@
+/*
+ * user/iptables/ext/matches.ts: the matches beside the basic ones.
+ */
+import type { xt_extension } from '../xtables.ts';
+import { connlimit_mt_reg } from './connlimit.ts';
+import { connmark_mt_reg } from './connmark.ts';
+import { dscp_mt_reg, tos_mt_reg } from './dscp.ts';
+import { ah_mt_reg, esp_mt_reg } from './esp.ts';
+import { hashlimit_mt_reg } from './hashlimit.ts';
+import { helper_mt_reg } from './helper.ts';
+import { length_mt_reg } from './length.ts';
+import { owner_mt_reg } from './owner.ts';
+import { pkttype_mt_reg } from './pkttype.ts';
+import { recent_mt_reg } from './recent.ts';
+import { statistic_mt_reg } from './statistic.ts';
+import { string_mt_reg } from './string.ts';
+import { tcpmss_mt_reg } from './tcpmss.ts';
+import { time_mt_reg } from './time.ts';
+import { ttl_mt_reg } from './ttl.ts';
+
+export const match_extensions: readonly xt_extension[] = [
+	connmark_mt_reg,
+	pkttype_mt_reg,
+	owner_mt_reg,
+	recent_mt_reg,
+	length_mt_reg,
+	ttl_mt_reg,
+	dscp_mt_reg,
+	tos_mt_reg,
+	tcpmss_mt_reg,
+	statistic_mt_reg,
+	helper_mt_reg,
+	connlimit_mt_reg,
+	hashlimit_mt_reg,
+	string_mt_reg,
+	time_mt_reg,
+	esp_mt_reg,
+	ah_mt_reg,
+];
