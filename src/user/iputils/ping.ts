@@ -52,6 +52,7 @@ import {
 	SO_MARK,
 	SO_RCVBUF,
 	SO_SNDBUF,
+	SO_SNDTIMEO,
 	SO_TIMESTAMP,
 	SOCK_DGRAM,
 	SOCK_RAW,
@@ -65,7 +66,7 @@ import { gethostbyaddr, gethostbyname, inet_aton, inet_ntoa, looks_like_ipv6 } f
 import { type Process, utf8 } from '../libc.ts';
 import { icmp_describe } from './icmp_describe.ts';
 import { device_has_address } from './ifaddrs.ts';
-import { GOT_ERROR, GOT_NOTHING, GOT_PACKET, type ping_func_set, ping_run } from './ping_common.ts';
+import { GOT_ERROR, GOT_NOTHING, GOT_PACKET, MININTERVAL, type ping_func_set, ping_run } from './ping_common.ts';
 import { IPOPT_TS_PRESPEC, IPOPT_TS_TSONLY, PING_USAGE, type ping_options, ping_parse } from './ping_options.ts';
 
 const IPOPT_EOL = 0;
@@ -607,5 +608,10 @@ function setup(proc: Process, o: ping_options, set: ping4, hops: number[]): [str
 		if (err < 0) proc.stderr.write(`ping: WARNING: failed to set mark: ${o.mark}: ${strerror(-err)}\n`);
 	}
 	proc.setsockopt(fd, SOL_SOCKET, SO_TIMESTAMP, 1);
+	// A probe that cannot leave does not hold the next ones up.
+	const timeout = Math.max(o.interval, MININTERVAL);
+	const send_timeout = new Uint8Array(TIMEVAL);
+	put_timeval(send_timeout, 0, timeout >= 1000 ? 1 : 0, timeout >= 1000 ? 0 : timeout * 1000);
+	proc.setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, send_timeout);
 	return null;
 }

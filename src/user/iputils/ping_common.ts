@@ -15,7 +15,7 @@ import type { ping_options } from './ping_options.ts';
 const SIGQUIT = 3;
 const MS = 1e6;
 /** Least wait in ms while replies are outstanding in a flood: one hundred probes a second. */
-const MININTERVAL = 10;
+export const MININTERVAL = 10;
 const FLOOD_GAP_NS = 10_000;
 /** Nearer than this is now: poll's ms are fractions. */
 const EPSILON_NS = 0.5;
