@@ -661,6 +661,7 @@ function build_rules(x: xtables_globals, p: parsed_command, h: iptc_handle): ipt
 	for (const s of p.src) {
 		for (const d of p.dst) {
 			const r = new ipt_rule();
+			if (x.line >= 0) r.origin = String(x.line);
 			r.src = s.addr;
 			r.smsk = s.mask;
 			r.dst = d.addr;

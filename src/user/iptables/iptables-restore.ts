@@ -116,6 +116,7 @@ export function restore_text(
 			} else {
 				const err = skip ? 0 : iptc_commit(h);
 				ok = err >= 0;
+				if (ok && !skip && report !== null) note_lines(report, h);
 			}
 			h = null;
 			skip = false;
@@ -238,18 +239,15 @@ function restore_rule(
 	if (res.errno !== 0) return false;
 	if (report !== null) {
 		for (const why of kept) report.unknown.push({ line: x.line, text: raw, why });
-		note_lines(report, table, p.chain ?? '', h, x.line);
 	}
 	return true;
 }
 
-/** Remembers the line of a chain's newest rules: those that have none yet. */
-function note_lines(report: restore_report, table: string, chain: string, h: iptc_handle, line: number): void {
-	const c = iptc_find_chain(h, chain);
-	if (c === null) return;
-	const tables = (report.lines[table] ??= {});
-	for (const r of c.rules) if (r.origin === '') r.origin = String(line);
-	tables[chain] = c.rules.map((r) => Number(r.origin));
+/** Tells where the rules of a table that was loaded came from. */
+function note_lines(report: restore_report, h: iptc_handle): void {
+	const chains: Record<string, number[]> = {};
+	for (const c of h.chains) chains[c.name] = c.rules.map((r) => Number(r.origin));
+	report.lines[h.table] = chains;
 }
 
 const USAGE = "Try `iptables-restore -h' for more information.\n";

@@ -92,8 +92,8 @@ const NO_NAME = '';
 
 /** What of a rule's own conditions an IP packet does not meet; '' when it meets all. For traces and for rules with inversions. */
 function ip_packet_match(
-	r: Int32Array,
-	o: number,
+	info: ipt_table_info,
+	i: number,
 	saddr: number,
 	daddr: number,
 	proto: number,
@@ -101,12 +101,15 @@ function ip_packet_match(
 	inbits: Uint8Array,
 	outbits: Uint8Array,
 ): string {
+	const r = info.rules;
+	const a = info.addrs;
+	const o = i << R_WORDS_SHIFT;
 	const word = r[o + R_PROTO];
 	const inv = word >>> 24;
 	const flags = (word >>> 16) & 0xff;
 	const want = word & 0xffff;
-	if (((saddr & r[o + R_SMSK]) !== r[o + R_SRC]) !== ((inv & IPT_INV_SRCIP) !== 0)) return 'src';
-	if (((daddr & r[o + R_DMSK]) !== r[o + R_DST]) !== ((inv & IPT_INV_DSTIP) !== 0)) return 'dst';
+	if (((saddr & a[4 * i + R_SMSK]) !== a[4 * i + R_SRC]) !== ((inv & IPT_INV_SRCIP) !== 0)) return 'src';
+	if (((daddr & a[4 * i + R_DMSK]) !== a[4 * i + R_DST]) !== ((inv & IPT_INV_DSTIP) !== 0)) return 'dst';
 	if (inbits[r[o + R_IFACE] & 0xffff] === 0) return 'in';
 	if (outbits[r[o + R_IFACE] >>> 16] === 0) return 'out';
 	if (want !== 0 && (want !== proto) !== ((inv & IPT_INV_PROTO) !== 0)) return 'proto';
@@ -145,7 +148,13 @@ export function ipt_do_table(priv: unknown, skb: sk_buff, state: nf_hook_state):
 	let i = info.hook_index[state.hook];
 	let verdict = NF_DROP;
 	for (;;) {
-		const o = i << R_WORDS_SHIFT;
+		let o = i << R_WORDS_SHIFT;
+		// Most rules are not for this packet's addresses. A chain ends in a rule for all packets, and so does this.
+		if (!traced) {
+			while ((saddr & r[o + R_SMSK]) !== r[o + R_SRC] || (daddr & r[o + R_DMSK]) !== r[o + R_DST])
+				o += 1 << R_WORDS_SHIFT;
+			i = o >> R_WORDS_SHIFT;
+		}
 		const word = r[o + R_PROTO];
 		let ok: boolean;
 		if (word >>> 24 === 0) {
@@ -157,7 +166,7 @@ export function ipt_do_table(priv: unknown, skb: sk_buff, state: nf_hook_state):
 				inbits[r[o + R_IFACE] & 0xffff] !== 0 &&
 				outbits[r[o + R_IFACE] >>> 16] !== 0 &&
 				((word & (IPT_F_FRAG << 16)) === 0 || isfrag);
-		} else ok = ip_packet_match(r, o, saddr, daddr, proto, isfrag, inbits, outbits) === '';
+		} else ok = ip_packet_match(info, i, saddr, daddr, proto, isfrag, inbits, outbits) === '';
 		const kind = r[o + R_KIND];
 		let failed = '';
 		if (ok && (kind & RULE_HAS_MATCHES) !== 0) {
@@ -175,7 +184,7 @@ export function ipt_do_table(priv: unknown, skb: sk_buff, state: nf_hook_state):
 		}
 		if (!ok) {
 			if (traced) {
-				if (failed === '') failed = ip_packet_match(r, o, saddr, daddr, proto, isfrag, inbits, outbits);
+				if (failed === '') failed = ip_packet_match(info, i, saddr, daddr, proto, isfrag, inbits, outbits);
 				else failed = '-m ' + failed;
 				trace_rule(table, skb, state, i, false, failed, par.hotdrop ? NF_DROP : XT_CONTINUE, sp);
 			}

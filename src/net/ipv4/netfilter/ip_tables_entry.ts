@@ -31,8 +31,10 @@ import {
 	IPT_F_FRAG,
 	IPT_F_GOTO,
 	IPT_F_MASK,
+	IPT_INV_DSTIP,
 	IPT_INV_MASK,
 	IPT_INV_PROTO,
+	IPT_INV_SRCIP,
 	IPT_INV_VIA_IN,
 	IPT_INV_VIA_OUT,
 	ipt_entry,
@@ -93,6 +95,8 @@ export class ipt_table_info {
 	offsets = new Int32Array(0);
 
 	rules = new Int32Array(0);
+	/** The rules' addresses and masks as userland gave them; in `rules`, an inverted one is 0/0 so that the first look passes it on. */
+	addrs = new Int32Array(0);
 	ematches: (xt_ematch[] | null)[] = [];
 	targets: (xt_etarget | null)[] = [];
 	pcnt = new Float64Array(0);
@@ -389,10 +393,19 @@ function find_check_entry(net: net, info: ipt_table_info, i: number, table: stri
 		kind |= RULE_HAS_TARGET;
 	}
 
-	r[o + R_SRC] = get_unaligned_be32(b, e + ipt_ip.src) | 0;
-	r[o + R_DST] = get_unaligned_be32(b, e + ipt_ip.dst) | 0;
-	r[o + R_SMSK] = get_unaligned_be32(b, e + ipt_ip.smsk) | 0;
-	r[o + R_DMSK] = get_unaligned_be32(b, e + ipt_ip.dmsk) | 0;
+	const a = info.addrs;
+	a[4 * i + R_SRC] = get_unaligned_be32(b, e + ipt_ip.src) | 0;
+	a[4 * i + R_SMSK] = get_unaligned_be32(b, e + ipt_ip.smsk) | 0;
+	a[4 * i + R_DST] = get_unaligned_be32(b, e + ipt_ip.dst) | 0;
+	a[4 * i + R_DMSK] = get_unaligned_be32(b, e + ipt_ip.dmsk) | 0;
+	if ((invflags & IPT_INV_SRCIP) === 0) {
+		r[o + R_SRC] = a[4 * i + R_SRC];
+		r[o + R_SMSK] = a[4 * i + R_SMSK];
+	}
+	if ((invflags & IPT_INV_DSTIP) === 0) {
+		r[o + R_DST] = a[4 * i + R_DST];
+		r[o + R_DMSK] = a[4 * i + R_DMSK];
+	}
 	const inpat = pattern_id(
 		info,
 		iface_pattern(b, e + ipt_ip.iniface, e + ipt_ip.iniface_mask),
@@ -484,6 +497,7 @@ export function translate_table(
 	const comefrom = new Uint8Array(n);
 	if (!mark_source_chains(info, valid_hooks, comefrom)) return -ELOOP;
 	info.rules = new Int32Array(n << R_WORDS_SHIFT);
+	info.addrs = new Int32Array(n * 4);
 	info.ematches = new Array(n).fill(null);
 	info.targets = new Array(n).fill(null);
 	info.pcnt = new Float64Array(n);
