@@ -185,6 +185,7 @@ function xt_check_entry_offsets(b: Uint8Array, e: number, next: number, target_o
 	if (target_is_standard(b, t)) {
 		if (XT_ALIGN(target_offset + xt_standard_target.sizeof) !== next) return -EINVAL;
 		const verdict = get_unaligned_le32(b, t + xt_standard_target.verdict) | 0;
+		if (verdict === 0) return -EINVAL;
 		if (verdict < 0 && !(verdict === XT_RETURN || (verdict >= -4 && verdict <= -1 && verdict !== -3))) return -EINVAL;
 	} else if (name_at(b, t + xt_entry_target.name, XT_EXTENSION_MAXNAMELEN) === XT_ERROR_TARGET) {
 		if (XT_ALIGN(target_offset + xt_error_target.sizeof) !== next && target_offset + xt_error_target.sizeof > next)
