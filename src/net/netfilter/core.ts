@@ -3,6 +3,7 @@
  */
 
 import type { Machine } from '../../kernel/machine.ts';
+import { ctl_int, register_sysctl } from '../../kernel/sysctl.ts';
 import { trace_event } from '../../kernel/trace.ts';
 import { EPERM } from '../../uapi/asm-generic/errno.ts';
 import {
@@ -93,6 +94,7 @@ function nf_net_exit(_net: net): void {}
 
 export function netfilter_init(machine: Machine): void {
 	machine.nf = new nf_global();
+	register_sysctl(machine.sysctl, [ctl_int('net/netfilter/nf_log_all_netns', machine.nf, 'log_all_netns')]);
 	register_pernet_subsys(machine, { name: 'netfilter', init: nf_net_init, exit: nf_net_exit });
 }
 
