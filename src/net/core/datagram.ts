@@ -13,7 +13,8 @@ import {
 	SOL_SOCKET,
 } from '../../uapi/linux/socket.ts';
 import { SIOCINQ, SIOCOUTQ } from '../../uapi/linux/sockios.ts';
-import { __skb_unlink, consume_skb, type sk_buff, skb_copy_bits, skb_get } from './skbuff.ts';
+import { consume_skb, type sk_buff, skb_copy_bits, skb_get } from './skbuff.ts';
+import { __skb_unlink } from './skbuff_queue.ts';
 import {
 	RCV_SHUTDOWN,
 	SOCK_RCVTSTAMP,

@@ -25,18 +25,15 @@ import {
 import type { net } from './net_namespace.ts';
 import type { net_device } from './netdevice.ts';
 import {
-	__skb_dequeue,
-	__skb_queue_tail,
-	__skb_unlink,
 	consume_skb,
 	kfree_skb_reason,
 	pskb_expand_head,
 	pskb_may_pull,
 	type sk_buff,
-	sk_buff_head,
 	skb_cloned,
 	skb_pull,
 } from './skbuff.ts';
+import { __skb_dequeue, __skb_queue_tail, __skb_unlink, sk_buff_head } from './skbuff_queue.ts';
 import type { sock } from './sock.ts';
 
 export const NET_RX_SUCCESS = 0;

@@ -14,7 +14,8 @@ import {
 } from './neighbour.ts';
 import type { net } from './net_namespace.ts';
 import type { net_device } from './netdevice.ts';
-import { __skb_queue_tail, __skb_unlink, kfree_skb_reason, type sk_buff, skb_dst_drop } from './skbuff.ts';
+import { kfree_skb_reason, type sk_buff, skb_dst_drop } from './skbuff.ts';
+import { __skb_queue_tail, __skb_unlink } from './skbuff_queue.ts';
 
 export class pneigh_entry {
 	tbl: neigh_table;

@@ -41,16 +41,8 @@ import { neigh_proxy_timer, type pneigh_entry, pneigh_ifdown } from './neigh_pro
 import { neigh_sysctl_register, neigh_sysctl_unregister } from './neigh_sysctl.ts';
 import type { net } from './net_namespace.ts';
 import type { net_device } from './netdevice.ts';
-import {
-	__skb_dequeue,
-	__skb_queue_purge,
-	__skb_queue_tail,
-	consume_skb,
-	kfree_skb_reason,
-	type sk_buff,
-	sk_buff_head,
-	skb_clone,
-} from './skbuff.ts';
+import { consume_skb, kfree_skb_reason, type sk_buff, skb_clone } from './skbuff.ts';
+import { __skb_dequeue, __skb_queue_purge, __skb_queue_tail, sk_buff_head } from './skbuff_queue.ts';
 
 export * from './neigh_output.ts';
 export * from './neigh_proxy.ts';

@@ -50,15 +50,8 @@ import { SKB_DROP_REASON_SOCKET_FILTER, SKB_DROP_REASON_SOCKET_RCVBUFF, SKB_NOT_
 import type { dst_entry } from './dst.ts';
 import { sk_attach_filter, sk_detach_filter, sk_filter, type sk_filter_prog } from './filter.ts';
 import type { net } from './net_namespace.ts';
-import {
-	__skb_queue_tail,
-	alloc_skb,
-	kfree_skb_reason,
-	type sk_buff,
-	sk_buff_head,
-	skb_dst_drop,
-	skb_orphan,
-} from './skbuff.ts';
+import { alloc_skb, kfree_skb_reason, type sk_buff, skb_dst_drop, skb_orphan } from './skbuff.ts';
+import { __skb_queue_tail, sk_buff_head } from './skbuff_queue.ts';
 
 export const SOCK_MIN_SNDBUF = 4608;
 export const SOCK_MIN_RCVBUF = 2304;

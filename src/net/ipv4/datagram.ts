@@ -34,7 +34,6 @@ import {
 import { put_cmsg, skb_copy_datagram_msg, sock_recv_cmsgs } from '../core/datagram.ts';
 import { flowi4, flowi4_init_output } from '../core/flow.ts';
 import {
-	__skb_dequeue,
 	alloc_skb,
 	consume_skb,
 	kfree_skb,
@@ -43,6 +42,7 @@ import {
 	skb_put,
 	skb_reset_network_header,
 } from '../core/skbuff.ts';
+import { __skb_dequeue } from '../core/skbuff_queue.ts';
 import { IP_INC_STATS } from '../core/snmp.ts';
 import {
 	SOCK_BROADCAST,

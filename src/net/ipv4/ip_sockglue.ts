@@ -73,7 +73,8 @@ import {
 } from '../../uapi/linux/socket.ts';
 import { put_cmsg, put_cmsg_int } from '../core/datagram.ts';
 import { dst_mtu } from '../core/dst.ts';
-import { __skb_queue_purge, type sk_buff } from '../core/skbuff.ts';
+import type { sk_buff } from '../core/skbuff.ts';
+import { __skb_queue_purge } from '../core/skbuff_queue.ts';
 import { SOCK_RCVTSTAMP, type sock, sock_flag } from '../core/sock.ts';
 import { nf_getsockopt, nf_setsockopt } from '../netfilter/nf_sockopt.ts';
 import { inet_sk } from './af_inet.ts';

@@ -52,7 +52,8 @@ import {
 import { SKB_DROP_REASON_NO_SOCKET, SKB_NOT_DROPPED_YET } from '../core/dropreason.ts';
 import { flowi4, flowi4_init_output } from '../core/flow.ts';
 import { type net, register_pernet_subsys } from '../core/net_namespace.ts';
-import { __skb_queue_purge, kfree_skb_reason, type sk_buff, skb_clone } from '../core/skbuff.ts';
+import { kfree_skb_reason, type sk_buff, skb_clone } from '../core/skbuff.ts';
+import { __skb_queue_purge } from '../core/skbuff_queue.ts';
 import { IP_INC_STATS } from '../core/snmp.ts';
 import {
 	type proto,

@@ -62,7 +62,6 @@ import { dst_output } from '../core/dst.ts';
 import { FLOWI_FLAG_ANYSRC, FLOWI_FLAG_KNOWN_NH, flowi4, flowi4_init_output } from '../core/flow.ts';
 import { type net, register_pernet_subsys } from '../core/net_namespace.ts';
 import {
-	__skb_queue_purge,
 	alloc_skb,
 	kfree_skb,
 	kfree_skb_reason,
@@ -73,6 +72,7 @@ import {
 	skb_reserve,
 	skb_reset_network_header,
 } from '../core/skbuff.ts';
+import { __skb_queue_purge } from '../core/skbuff_queue.ts';
 import { IP_INC_STATS } from '../core/snmp.ts';
 import {
 	type proto,

@@ -50,7 +50,6 @@ import {
 import { sk_filter } from '../core/filter.ts';
 import { type net, register_pernet_subsys } from '../core/net_namespace.ts';
 import {
-	__skb_queue_tail,
 	CHECKSUM_COMPLETE,
 	CHECKSUM_PARTIAL,
 	CHECKSUM_UNNECESSARY,
@@ -63,6 +62,7 @@ import {
 	skb_clone,
 	skb_dst_drop,
 } from '../core/skbuff.ts';
+import { __skb_queue_tail } from '../core/skbuff_queue.ts';
 import { ICMP_INC_STATS, UDP_INC_STATS } from '../core/snmp.ts';
 import { SOCK_DEAD, skb_set_owner_r, type sock, sock_flag, TCP_ESTABLISHED } from '../core/sock.ts';
 import { __udp_disconnect, inet_sk, type inet_sock, type net_protocol } from './af_inet.ts';

@@ -33,7 +33,8 @@ import {
 import { datagram_ioctl } from '../core/datagram.ts';
 import { flowi4, flowi4_init_output } from '../core/flow.ts';
 import { NETIF_F_HW_CSUM, NETIF_F_IP_CSUM } from '../core/netdevice.ts';
-import { __skb_queue_purge, CHECKSUM_NONE, CHECKSUM_PARTIAL, type sk_buff } from '../core/skbuff.ts';
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type sk_buff } from '../core/skbuff.ts';
+import { __skb_queue_purge } from '../core/skbuff_queue.ts';
 import { IP_INC_STATS, UDP_INC_STATS } from '../core/snmp.ts';
 import { type proto, SOCK_BROADCAST, type sock, sock_flag, TCP_ESTABLISHED } from '../core/sock.ts';
 import { inet_add_protocol, inet_dgram_ops, inet_register_protosw, inet_sk } from './af_inet.ts';

@@ -88,8 +88,6 @@ import { bpf_prog_run_clear_cb } from '../core/filter.ts';
 import { type net, register_pernet_subsys } from '../core/net_namespace.ts';
 import type { net_device } from '../core/netdevice.ts';
 import {
-	__skb_queue_purge,
-	__skb_queue_tail,
 	alloc_skb,
 	CHECKSUM_PARTIAL,
 	CHECKSUM_UNNECESSARY,
@@ -104,6 +102,7 @@ import {
 	skb_put,
 	skb_reserve,
 } from '../core/skbuff.ts';
+import { __skb_queue_purge, __skb_queue_tail } from '../core/skbuff_queue.ts';
 import {
 	type proto,
 	SOCK_DEAD,

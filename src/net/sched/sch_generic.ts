@@ -21,14 +21,8 @@ import {
 } from '../core/dev_output.ts';
 import { SKB_DROP_REASON_QDISC_DROP } from '../core/dropreason.ts';
 import { IFF_NO_QUEUE, type net_device, netdev_queue } from '../core/netdevice.ts';
-import {
-	__skb_dequeue,
-	__skb_queue_tail,
-	kfree_skb_list_reason,
-	kfree_skb_reason,
-	type sk_buff,
-	sk_buff_head,
-} from '../core/skbuff.ts';
+import { kfree_skb_list_reason, kfree_skb_reason, type sk_buff } from '../core/skbuff.ts';
+import { __skb_dequeue, __skb_queue_tail, sk_buff_head } from '../core/skbuff_queue.ts';
 
 export const TCQ_F_BUILTIN = 1;
 export const TCQ_F_CAN_BYPASS = 4;
