@@ -15,6 +15,7 @@ import { trace_event } from '../../kernel/trace.ts';
 import { csum_add, csum_partial } from '../../lib/checksum.ts';
 import { ENOMEM } from '../../uapi/asm-generic/errno.ts';
 import type { ip_options } from '../ipv4/ip_options.ts';
+import type { tcp_skb_cb } from '../ipv4/tcp_sock.ts';
 import type { nf_conn } from '../netfilter/nf_conntrack_core.ts';
 import { drop_reason_name } from './dropreason.ts';
 import type { dst_entry } from './dst.ts';
@@ -151,6 +152,8 @@ export class sk_buff {
 	ipcb: inet_skb_parm = new inet_skb_parm();
 	/** Any other layer's part of skb->cb. Belongs to the layer that holds the packet. */
 	cb: unknown = null;
+	/** TCP's part: TCP_SKB_CB(skb). Made on first use, stays when the sk_buff is used again, never copied. */
+	tcpcb: tcp_skb_cb | null = null;
 
 	constructor(machine: Machine, head: Uint8Array, shinfo: skb_shared_info) {
 		this.machine = machine;

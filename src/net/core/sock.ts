@@ -4,6 +4,7 @@
  */
 import type { Machine } from '../../kernel/machine.ts';
 import type { task_struct } from '../../kernel/sched.ts';
+import type { timer_list } from '../../kernel/time.ts';
 import { trace_event } from '../../kernel/trace.ts';
 import type { wait_queue_head } from '../../kernel/wait.ts';
 import { wake_up } from '../../kernel/wait.ts';
@@ -161,7 +162,22 @@ export class sock {
 	sk_filter: sk_filter_prog | null = null;
 	sk_dst_cache: dst_entry | null = null;
 	sk_txhash = 0;
+	/** Bytes a second; Infinity for no limit. */
 	sk_pacing_rate = Infinity;
+	sk_max_pacing_rate = Infinity;
+	/** SK_PACING_*. */
+	sk_pacing_status = 0;
+	sk_pacing_shift = 10;
+	/** Stream sockets: truesize in the write queue, and what is reserved of the protocol's memory. */
+	sk_wmem_queued = 0;
+	sk_forward_alloc = 0;
+	/** What the device of the route takes in one piece; 0 when it segments nothing. */
+	sk_gso_max_size = 0;
+	sk_gso_max_segs = 0;
+	/** The route's device features (NETIF_F_*), as far as they matter to TCP. */
+	sk_route_caps = 0;
+	/** Stream sockets' keepalive (and FIN_WAIT2, SYN-ACK) timer. */
+	sk_timer: timer_list | null = null;
 	/** ns of the world's clock of the last packet received. */
 	sk_stamp = -1;
 	/** Whoever wants to know at once that something arrived (kernel users); beside waking sleepers. */

@@ -11,12 +11,15 @@ import type { sock } from '../core/sock.ts';
 import type { in_ifaddr, inetaddr_notifier, ipv4_devconf } from './devinet.ts';
 import type { fib_info, fib_table } from './fib_lookup.ts';
 import type { fqdir } from './inet_fragment.ts';
+import type { inet_hashinfo } from './inet_hashtables.ts';
 import type { inet_peer_base } from './inetpeer.ts';
 import type { ip_idents } from './ip.ts';
 import type { ping_table } from './ping.ts';
 import type { raw_hashinfo } from './raw.ts';
 import type { route_scratch } from './route.ts';
 import type { rt_cache_stats } from './route_sysctl.ts';
+import type { tcp_metrics_table } from './tcp_metrics.ts';
+import type { tcp_fastopen_context } from './tcp_sock.ts';
 import type { udp_table } from './udp.ts';
 
 /** The sysctls that are one for the whole machine (they appear in the first namespace only). */
@@ -166,6 +169,98 @@ export class netns_ipv4 {
 	ra_chain: sock[] = [];
 	/** Whom TCP's resets are sent by. */
 	tcp_sk!: sock;
+
+	// ---- tcp (ip-sysctl.rst; what is in jiffies, us or ms says so)
+	sysctl_tcp_abort_on_overflow = 0;
+	sysctl_tcp_adv_win_scale = 1;
+	sysctl_tcp_app_win = 31;
+	sysctl_tcp_autocorking = 1;
+	sysctl_tcp_backlog_ack_defer = 1;
+	sysctl_tcp_base_mss = 1024;
+	sysctl_tcp_challenge_ack_limit = 0x7fffffff;
+	sysctl_tcp_child_ehash_entries = 0;
+	/** ns */
+	sysctl_tcp_comp_sack_delay_ns = 1000000;
+	sysctl_tcp_comp_sack_nr = 44;
+	sysctl_tcp_comp_sack_slack_ns = 100000;
+	/** Name of the module that new sockets start with. */
+	tcp_congestion_control = 'cubic';
+	sysctl_tcp_dsack = 1;
+	sysctl_tcp_early_retrans = 3;
+	sysctl_tcp_ecn = 2;
+	sysctl_tcp_ecn_fallback = 1;
+	sysctl_tcp_ecn_option = 2;
+	sysctl_tcp_ecn_option_beacon = 3;
+	sysctl_tcp_fastopen = 1;
+	sysctl_tcp_fastopen_blackhole_timeout = 0;
+	tcp_fastopen_ctx: tcp_fastopen_context | null = null;
+	sysctl_tcp_fin_timeout = 60 * HZ;
+	sysctl_tcp_frto = 2;
+	sysctl_tcp_fwmark_accept = 0;
+	/** jiffies */
+	sysctl_tcp_invalid_ratelimit = HZ / 2;
+	sysctl_tcp_keepalive_intvl = 75 * HZ;
+	sysctl_tcp_keepalive_probes = 9;
+	sysctl_tcp_keepalive_time = 7200 * HZ;
+	sysctl_tcp_l3mdev_accept = 0;
+	sysctl_tcp_limit_output_bytes = 4 * 1024 * 1024;
+	sysctl_tcp_max_reordering = 300;
+	sysctl_tcp_max_syn_backlog = 2048;
+	sysctl_max_tw_buckets = 131072;
+	sysctl_tcp_migrate_req = 0;
+	sysctl_tcp_min_rtt_wlen = 300;
+	sysctl_tcp_min_snd_mss = 48;
+	sysctl_tcp_min_tso_segs = 2;
+	sysctl_tcp_moderate_rcvbuf = 1;
+	sysctl_tcp_mtu_probe_floor = 48;
+	sysctl_tcp_mtu_probing = 0;
+	sysctl_tcp_nometrics_save = 0;
+	sysctl_tcp_no_ssthresh_metrics_save = 1;
+	sysctl_tcp_notsent_lowat = 0xffffffff;
+	sysctl_tcp_orphan_retries = 0;
+	sysctl_tcp_pacing_ca_ratio = 120;
+	sysctl_tcp_pacing_ss_ratio = 200;
+	sysctl_tcp_pingpong_thresh = 1;
+	sysctl_tcp_probe_interval = 600;
+	sysctl_tcp_probe_threshold = 8;
+	sysctl_tcp_recovery = 1;
+	sysctl_tcp_reflect_tos = 0;
+	sysctl_tcp_reordering = 3;
+	sysctl_tcp_retrans_collapse = 1;
+	sysctl_tcp_retries1 = 3;
+	sysctl_tcp_retries2 = 15;
+	sysctl_tcp_rfc1337 = 0;
+	sysctl_tcp_rmem: number[] = [4096, 131072, 33554432];
+	sysctl_tcp_rto_max_ms = 120000;
+	sysctl_tcp_rto_min_us = 200000;
+	sysctl_tcp_sack = 1;
+	sysctl_tcp_shrink_window = 0;
+	sysctl_tcp_slow_start_after_idle = 1;
+	sysctl_tcp_stdurg = 0;
+	sysctl_tcp_syn_linear_timeouts = 4;
+	sysctl_tcp_syn_retries = 6;
+	sysctl_tcp_synack_retries = 5;
+	sysctl_tcp_syncookies = 1;
+	sysctl_tcp_thin_linear_timeouts = 0;
+	sysctl_tcp_timestamps = 1;
+	sysctl_tcp_tso_rtt_log = 9;
+	sysctl_tcp_tso_win_divisor = 3;
+	sysctl_tcp_tw_reuse = 2;
+	sysctl_tcp_tw_reuse_delay = 1000;
+	sysctl_tcp_window_scaling = 1;
+	sysctl_tcp_wmem: number[] = [4096, 16384, 4194304];
+	sysctl_tcp_workaround_signed_windows = 0;
+	/** Connections, listeners, ports (inet_hashtables). */
+	tcp_hashinfo!: inet_hashinfo;
+	/** Entries in TIME_WAIT. */
+	tw_refcount = 0;
+	/** What the path to a peer is remembered to be like (tcp_metrics). */
+	tcp_metrics!: tcp_metrics_table;
+	/** jiffies and count of challenge ACKs (RFC 5961). */
+	tcp_challenge_timestamp = 0;
+	tcp_challenge_count = 0;
+	tfo_active_disable_times = 0;
+	tfo_active_disable_stamp = 0;
 
 	constructor(rt_global: ipv4_route_global) {
 		this.rt_global = rt_global;
