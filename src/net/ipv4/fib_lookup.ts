@@ -126,8 +126,6 @@ export class fib_result {
 	nhc: fib_nh | null = null;
 	fi: fib_info | null = null;
 	table: fib_table | null = null;
-	/** The leaf's first alias, or 0. */
-	fa_head = 0;
 	/** Priority of the rule that led to the table; -1: no rules were walked. For traces. */
 	r_pref = -1;
 }

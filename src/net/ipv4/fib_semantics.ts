@@ -82,6 +82,7 @@ import {
 	fa_tb_id,
 	fa_type,
 	fib_dscp_masked_match,
+	fib_result_head,
 	fib_table_lookup,
 	RT_TABLE_LOCAL,
 	RT_TABLE_MAIN,
@@ -680,7 +681,7 @@ function fib_select_default(flp: flowi4, res: fib_result): void {
 	let last_dscp = -1;
 	let last_prio = -1;
 	let chosen: fib_info | null = null;
-	for (let fa = res.fa_head; fa !== 0; fa = fa_next(t, fa)) {
+	for (let fa = fib_result_head(res); fa !== 0; fa = fa_next(t, fa)) {
 		if (fa_slen(t, fa) !== slen || fa_tb_id(t, fa) !== tb.tb_id) continue;
 		const dscp = fa_dscp(t, fa);
 		if (dscp !== 0 && !fib_dscp_masked_match(dscp, flp)) continue;

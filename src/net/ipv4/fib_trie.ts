@@ -8,6 +8,8 @@
  *
  * A leaf with one alias and no TOS has what a lookup needs in its slot already: the fib_info's id + 1 (16 bits) and the type.
  *
+ * What lookups in a large table find is kept in fewer cache lines (fib_dir.ts).
+ *
  * Walk: fib_table_lookup (longest match, going back to shorter prefixes); fib_table_insert, fib_table_delete, fib_table_flush.
  * The local and main tables share one trie until a rule is added (fib_trie_unmerge). /proc files: fib_trie_proc.ts.
  */
@@ -24,6 +26,7 @@ import {
 } from '../../uapi/linux/rtnetlink.ts';
 import type { flowi4 } from '../core/flow.ts';
 import type { net } from '../core/net_namespace.ts';
+import { DIR_NONE, fib_dir } from './fib_dir.ts';
 import {
 	FIB_LOOKUP_IGNORE_LINKSTATE,
 	type fib_config,
@@ -50,8 +53,13 @@ const A_INFO = 1;
 const A_WORD = 2;
 const A_TB = 3;
 
+/** From so many routes on a table has a fib_dir, and with less than half of that none. */
+const DIR_MIN = 4096;
+
 export class fib_trie {
 	lc: lc_trie = new lc_trie();
+	/** Of a large table: what lookups found. */
+	dir: fib_dir | null = null;
 	/** Aliases; 0 is none. */
 	a: Int32Array = new Int32Array(64 * A);
 	private a_top = 1;
@@ -69,7 +77,7 @@ export class fib_trie {
 
 	/** Bytes that the routes take. */
 	get bytes(): number {
-		return this.lc.bytes + this.a.byteLength;
+		return this.lc.bytes + this.a.byteLength + (this.dir !== null ? this.dir.bytes : 0);
 	}
 
 	alloc_alias(info: number, slen: number, type: number, dscp: number, tb_id: number): number {
@@ -88,7 +96,7 @@ export class fib_trie {
 		this.a[o + A_INFO] = info;
 		this.a[o + A_WORD] = slen | (type << 8) | (dscp << 16);
 		this.a[o + A_TB] = tb_id;
-		this.num_aliases++;
+		if (++this.num_aliases === DIR_MIN && this.dir === null) this.dir = new fib_dir();
 		return fa;
 	}
 
@@ -96,7 +104,7 @@ export class fib_trie {
 		this.a[fa * A] = this.a_free;
 		this.a_free = fa;
 		this.fa_default.delete(fa);
-		this.num_aliases--;
+		if (--this.num_aliases < DIR_MIN >> 1) this.dir = null;
 	}
 }
 
@@ -148,6 +156,21 @@ export function fib_lookup_good_nhc(nhc: fib_nh, fib_flags: number, flp: flowi4)
  * Return: 0 with `res` filled in; -EAGAIN: none here; another -errno: the route's type says no (res is filled in).
  */
 export function fib_table_lookup(tb: fib_table, flp: flowi4, res: fib_result, fib_flags: number): number {
+	const dir = tb.tb_data.dir;
+	if (dir === null) return fib_trie_lookup(tb, flp, res, fib_flags);
+	const e = dir.get(flp.daddr);
+	if (e === DIR_NONE) return -EAGAIN;
+	const id = e & 0xffff;
+	if (id !== 0) {
+		const fi = tb.tb_data.infos[id - 1]!;
+		const err = fib_alias_lookup(tb, fi, (e >>> 16) & 0x3f, e >>> 22, 0, flp.daddr, flp, res, fib_flags);
+		if (err !== -EAGAIN) return err === FIB_THROW ? -EAGAIN : err;
+	} else if (e === 0) dir.learn(flp.daddr, tb.tb_data.lc, tb.tb_data.a);
+	return fib_trie_lookup(tb, flp, res, fib_flags);
+}
+
+/** As fib_table_lookup, from the trie. */
+function fib_trie_lookup(tb: fib_table, flp: flowi4, res: fib_result, fib_flags: number): number {
 	const trie = tb.tb_data;
 	const t = trie.lc.t;
 	const key = flp.daddr | 0;
@@ -222,18 +245,7 @@ function fib_leaf_lookup(
 ): number {
 	const inline = w & 0xffff;
 	if (inline !== 0) {
-		return fib_alias_lookup(
-			tb,
-			trie.infos[inline - 1]!,
-			(w >>> 16) & 0x3f,
-			w >>> 22,
-			0,
-			head,
-			leaf_key,
-			flp,
-			res,
-			fib_flags,
-		);
+		return fib_alias_lookup(tb, trie.infos[inline - 1]!, (w >>> 16) & 0x3f, w >>> 22, 0, leaf_key, flp, res, fib_flags);
 	}
 	const a = trie.a;
 	const diff = key ^ leaf_key;
@@ -245,34 +257,32 @@ function fib_leaf_lookup(
 		const dscp = (word >>> 16) & 0xff;
 		if (dscp !== 0 && dscp !== (flp.flowi4_dscp & INET_DSCP_LEGACY_TOS_MASK)) continue;
 		const fi = trie.infos[a[o + A_INFO]]!;
-		const err = fib_alias_lookup(tb, fi, slen, (word >>> 8) & 0xff, dscp, head, leaf_key, flp, res, fib_flags);
+		const err = fib_alias_lookup(tb, fi, slen, (word >>> 8) & 0xff, dscp, leaf_key, flp, res, fib_flags);
 		if (err !== -EAGAIN) return err;
 	}
 	return -EAGAIN;
 }
 
-/** Tries a route's hops. */
+/** Tries a route's hops. `key`: any address of its prefix. */
 function fib_alias_lookup(
 	tb: fib_table,
 	fi: fib_info,
 	slen: number,
 	type: number,
 	dscp: number,
-	head: number,
-	leaf_key: number,
+	key: number,
 	flp: flowi4,
 	res: fib_result,
 	fib_flags: number,
 ): number {
 	if (fi.fib_dead || fi.fib_scope < flp.flowi4_scope) return -EAGAIN;
-	res.prefix = slen === 32 ? 0 : (leaf_key & (-1 << slen)) >>> 0;
+	res.prefix = slen === 32 ? 0 : (key & (-1 << slen)) >>> 0;
 	res.prefixlen = 32 - slen;
 	res.type = type;
 	res.scope = fi.fib_scope;
 	res.dscp = dscp;
 	res.fi = fi;
 	res.table = tb;
-	res.fa_head = head;
 	const err = fib_props_error[type];
 	if (err < 0) {
 		// throw is "look elsewhere": the next rule goes on.
@@ -329,9 +339,17 @@ function leaf_sync(t: fib_trie, slot: number, head: number): void {
 	t.lc.set_leaf(slot, head, fa_slen(t, last), leaf_user(t, head));
 }
 
+/** Where the leaf's aliases begin that a lookup's answer came from. */
+export function fib_result_head(res: fib_result): number {
+	const t = res.table!.tb_data;
+	const slot = t.lc.find(res.prefix);
+	return slot !== 0 ? -t.lc.t[slot] : 0;
+}
+
 /** Puts `fa` into the leaf at its place: before `before`, or (0) where its prefix length and table belong. */
 function fib_insert_alias(t: fib_trie, slot: number, key: number, fa: number, before: number): void {
 	const slen = fa_slen(t, fa);
+	if (t.dir !== null) t.dir.forget(key, slen);
 	if (slot === 0) {
 		t.lc.insert(key, fa, slen, leaf_user(t, fa));
 		return;
@@ -363,6 +381,7 @@ function fib_insert_alias(t: fib_trie, slot: number, key: number, fa: number, be
 function fib_remove_alias(t: fib_trie, slot: number, fa: number): void {
 	const a = t.a;
 	const head = -t.lc.t[slot];
+	if (t.dir !== null) t.dir.forget(t.lc.t[slot + LC_KEY], fa_slen(t, fa));
 	let prev = 0;
 	for (let at = head; at !== fa; at = a[at * A]) prev = at;
 	const next = a[fa * A];
@@ -430,6 +449,7 @@ export function fib_table_insert(net: net, tb: fib_table, cfg: fib_config, extac
 			t.a[o + A_INFO] = fi.fib_id;
 			t.a[o + A_WORD] = slen | (cfg.fc_type << 8) | (cfg.fc_dscp << 16);
 			t.fa_default.delete(fa_first);
+			if (t.dir !== null) t.dir.forget(key, slen);
 			leaf_sync(t, slot, head);
 			fib_release_info(old);
 			rt_cache_flush(net);

@@ -105,6 +105,110 @@ describe('fib_table_lookup', () => {
 	});
 });
 
+describe('a large table', () => {
+	const TYPES = [6, 7, 8, 9];
+	const ERRORS = [-22, -113, -13, -11];
+	// Few places, near each other's nodes' edges, so that changes meet what was looked up before.
+	const near = fc
+		.tuple(
+			fc.constantFrom(0, 0x0a000000, 0x0a003fc0, 0x0a00c000, 0x0a0100ff, 0xffffff00, 0xffffc000),
+			fc.oneof(fc.integer({ min: 0, max: 15 }), fc.integer({ min: 0, max: 0xffff })),
+		)
+		.map(([a, b]) => (a + b) >>> 0);
+	const op = fc.record({
+		what: fc.constantFrom('add', 'add', 'del', 'look', 'look', 'look'),
+		at: fc.oneof(near, near, near, address),
+		len: fc.oneof(fc.integer({ min: 0, max: 32 }), fc.integer({ min: 14, max: 32 })),
+		prio: fc.integer({ min: 1, max: 2 }),
+		tos: fc.constantFrom(0, 0, 0, 0, 4, 8),
+		scope: fc.constantFrom(0, 0, 253),
+		type: fc.integer({ min: 0, max: 3 }),
+	});
+	interface typed extends route {
+		scope: number;
+		type: number;
+	}
+
+	it('answers as the definition does while routes come and go', () => {
+		const r = rig();
+		const tb = fib_new_table(r.net, 1000);
+		const config = (x: typed): fib_config => {
+			const cfg = new fib_config();
+			cfg.fc_dst = x.dst;
+			cfg.fc_dst_len = x.len;
+			cfg.fc_priority = x.prio;
+			cfg.fc_dscp = x.tos;
+			cfg.fc_scope = x.scope;
+			cfg.fc_type = TYPES[x.type];
+			cfg.fc_table = tb.tb_id;
+			cfg.fc_nlflags = 0x600;
+			return cfg;
+		};
+		// What makes it large: 172.16.0.0 + n * 1024 /22.
+		for (let n = 0; n < 5000; n++) {
+			const x = { dst: (0xac100000 + n * 1024) >>> 0, len: 22, prio: 1, tos: 0, scope: 0, type: 0 };
+			expect(fib_table_insert(r.net, tb, config(x), null)).toBe(0);
+		}
+		expect(tb.tb_data.dir).not.toBe(null);
+		const fl4 = new flowi4();
+		const res = new fib_result();
+		const look = (routes: typed[], daddr: number, tos: number, scope: number): void => {
+			fl4.daddr = daddr;
+			fl4.flowi4_dscp = tos;
+			fl4.flowi4_scope = scope;
+			const want = model_lookup(
+				routes.filter((x) => x.scope >= scope),
+				daddr,
+				tos,
+			) as typed | null;
+			const err = fib_table_lookup(tb, fl4, res, 1);
+			expect(err).toBe(want === null ? -11 : ERRORS[want.type]);
+			if (want === null) return;
+			expect([res.prefix, res.prefixlen, res.dscp, res.type, res.fi!.fib_priority, res.fi!.fib_scope]).toEqual([
+				want.dst,
+				want.len,
+				want.tos,
+				TYPES[want.type],
+				want.prio,
+				want.scope,
+			]);
+		};
+		fc.assert(
+			fc.property(fc.array(op, { maxLength: 80 }), (ops) => {
+				let routes: typed[] = [];
+				try {
+					for (const o of ops) {
+						const dst = o.len === 0 ? 0 : (o.at & (-1 << (32 - o.len))) >>> 0;
+						if (o.what === 'look') {
+							look(routes, o.at, o.tos, o.scope);
+							continue;
+						}
+						const x = { dst, len: o.len, prio: o.prio, tos: o.tos, scope: o.scope, type: o.type };
+						const there = routes.find((y) => y.dst === dst && y.len === o.len && y.prio === o.prio && y.tos === o.tos);
+						if (o.what === 'del') {
+							if (there === undefined) continue;
+							expect(fib_table_delete(r.net, tb, config(there), null)).toBe(0);
+							routes = routes.filter((y) => y !== there);
+						} else {
+							expect(fib_table_insert(r.net, tb, config(x), null)).toBe(there !== undefined ? -17 : 0);
+							if (there === undefined) routes.push(x);
+						}
+						look(routes, o.at, 0, 0);
+					}
+					for (const x of routes) look(routes, x.dst, x.tos, 0);
+				} finally {
+					for (const x of routes) fib_table_delete(r.net, tb, config(x), null);
+				}
+			}),
+			{ numRuns: 400 },
+		);
+		fl4.daddr = 0xac100401;
+		fl4.flowi4_scope = 0;
+		expect(fib_table_lookup(tb, fl4, res, 1)).toBe(-22);
+		expect(tb.tb_data.dir).not.toBe(null);
+	});
+});
+
 describe('multipath', () => {
 	it('shares flows by weight, and keeps a flow on its way', async () => {
 		const r = rig(['v0', 'd0']);
