@@ -23,7 +23,8 @@ export type trace_kind =
 	| 'drop' // kfree_skb_reason
 	| 'consume' // consume_skb
 	| 'rx' // came from a device
-	| 'tx'; // left by a device
+	| 'tx' // left by a device
+	| 'link'; // what a cable between machines did to it: lost, delayed
 
 /** One record. Header bytes are a copy from the network header on (at most 128 bytes). */
 export interface trace_record {
@@ -60,8 +61,19 @@ export class journey {
 	}
 }
 
+/** The last output route lookup: it comes before the packet that takes the route. */
+export interface traced_output_route {
+	/** The route found (an rtable), which the packet will hold. */
+	rt: object;
+	daddr: number;
+	fn: string;
+	detail: Record<string, unknown>;
+}
+
 /** Installed as `machine.tracer`: decides which packets get a journey. */
 export interface tracer {
+	/** Written by the output route lookup, read when a packet takes that route. */
+	output_route?: traced_output_route | null;
 	/** A packet came into being on this machine. Return: its journey, or null to let it go untraced. */
 	begin(machine: Machine, skb: sk_buff, parent: journey | null, origin: string): journey | null;
 }

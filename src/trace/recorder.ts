@@ -2,12 +2,14 @@
  * trace/recorder.ts: follows packets: gives each one that comes into being while it listens a journey.
  */
 import type { Machine } from '../kernel/machine.ts';
-import { journey, type tracer } from '../kernel/trace.ts';
+import { journey, type traced_output_route, type tracer } from '../kernel/trace.ts';
 import type { sk_buff } from '../net/core/skbuff.ts';
 
 export class Recorder implements tracer {
 	/** Packets that came from nowhere we know: arrived, or were made by the host itself. In order. */
 	roots: journey[] = [];
+	/** Of the machine whose turn it is: a lookup and the packet that takes it are one call. */
+	output_route: traced_output_route | null = null;
 	private next = 1;
 
 	/** Listens on `machine` until `stop`. */

@@ -10,6 +10,7 @@
  */
 
 import { hrtimer, hrtimer_cancel, hrtimer_start, type hrtimer as hrtimer_t } from '../../kernel/time.ts';
+import type { journey } from '../../kernel/trace.ts';
 import {
 	NAPI_STATE_SCHED,
 	napi_complete_done,
@@ -150,23 +151,29 @@ export class vnic_priv implements CablePort {
 	}
 
 	/** A frame arrives now. Return: false when it was lost. */
-	receive(frame: Uint8Array, start: number, len: number, offload: frame_offload | null): boolean {
+	receive(
+		frame: Uint8Array,
+		start: number,
+		len: number,
+		offload: frame_offload | null,
+		from: journey | null = null,
+	): boolean {
 		const dev = this.dev;
 		if (!this.link) return false;
 		if (len < ETH_HLEN) {
 			this.rx_length_errors++;
 			return false;
 		}
-		if (!dev.running) return vnic_rx_lost(dev, frame, start, len, SKB_DROP_REASON_DEV_READY);
+		if (!dev.running) return vnic_rx_lost(dev, frame, start, len, SKB_DROP_REASON_DEV_READY, from);
 		const n = this.queues.length;
 		const q = n === 1 ? this.queues[0] : this.queues[vnic_rss(frame, start, len, dev.real_num_rx_queues)];
 		const ring = q.rx_ring;
 		if (q.rx_count === ring.length) {
 			q.rx_missed++;
-			if (dev.net.machine.tracer !== null) vnic_rx_lost(dev, frame, start, len, SKB_DROP_REASON_FULL_RING);
+			if (dev.net.machine.tracer !== null) vnic_rx_lost(dev, frame, start, len, SKB_DROP_REASON_FULL_RING, from);
 			return false;
 		}
-		const skb = vnic_rx_skb(dev, frame, start, len);
+		const skb = vnic_rx_skb(dev, frame, start, len, from);
 		skb.queue_mapping = q.index + 1;
 		if (offload !== null) vnic_rx_offload(skb, offload);
 		let slot = q.rx_head + q.rx_count;
@@ -188,18 +195,25 @@ export class vnic_priv implements CablePort {
 }
 
 /** The frame in a buffer of the ring: what DMA does. */
-function vnic_rx_skb(dev: net_device, frame: Uint8Array, start: number, len: number): sk_buff {
+function vnic_rx_skb(dev: net_device, frame: Uint8Array, start: number, len: number, from: journey | null): sk_buff {
 	const skb = netdev_alloc_skb(dev, len);
 	const at = skb_put(skb, len);
 	// 60 bytes: set of a whole array 16 ns, of a subarray 45, a loop 77.
 	skb.head.set(start === 0 && len === frame.length ? frame : frame.subarray(start, start + len), at);
-	if (skb.machine.tracer !== null) skb_begin_journey(skb, null, 'rx');
+	if (skb.machine.tracer !== null) skb_begin_journey(skb, from, from !== null ? 'link' : 'rx');
 	return skb;
 }
 
 /** A frame that the NIC cannot take: real hardware would say nothing, here it is told why. Return: false. */
-function vnic_rx_lost(dev: net_device, frame: Uint8Array, start: number, len: number, reason: number): boolean {
-	const skb = vnic_rx_skb(dev, frame, start, len);
+function vnic_rx_lost(
+	dev: net_device,
+	frame: Uint8Array,
+	start: number,
+	len: number,
+	reason: number,
+	from: journey | null,
+): boolean {
+	const skb = vnic_rx_skb(dev, frame, start, len, from);
 	skb.protocol = eth_type_trans(skb, dev);
 	skb.network_header = skb.data;
 	kfree_skb_reason(skb, reason, 'vnic_receive');
@@ -323,8 +337,8 @@ function vnic_tx_frame(priv: vnic_priv, q: vnic_queue, cable: Cable, skb: sk_buf
 		o.gso_size = skb.shinfo.gso_size;
 		o.gso_type = skb.shinfo.gso_type;
 		o.csum_valid = !partial && skb.ip_summed === CHECKSUM_UNNECESSARY;
-		cable.send(skb.head, skb.data, len, o);
-	} else cable.send(skb.head, skb.data, len, null);
+		cable.send(skb.head, skb.data, len, o, skb.journey);
+	} else cable.send(skb.head, skb.data, len, null, skb.journey);
 	consume_skb(skb);
 }
 

@@ -313,10 +313,10 @@ export function netdev_alloc_skb(dev: net_device, len: number): sk_buff {
 	return skb;
 }
 
-/** Asks the tracer about a packet whose bytes have just arrived. */
-export function skb_begin_journey(skb: sk_buff, parent: sk_buff | null, origin: string): void {
+/** Asks the tracer about a packet whose bytes have just arrived. `parent`: the journey on the machine that sent it, or null. */
+export function skb_begin_journey(skb: sk_buff, parent: journey | null, origin: string): void {
 	const tracer = skb.machine.tracer;
-	if (tracer !== null) skb.journey = tracer.begin(skb.machine, skb, parent !== null ? parent.journey : null, origin);
+	if (tracer !== null) skb.journey = tracer.begin(skb.machine, skb, parent, origin);
 }
 
 // ---- where things are ------------------------------------------------------------------------------------------------------------

@@ -101,6 +101,7 @@ import {
 	RTCF_MULTICAST,
 	type rtable,
 } from './route.ts';
+import { trace_output_route } from './route_trace.ts';
 
 // ---- identification --------------------------------------------------------------------------------------------------------------
 
@@ -143,7 +144,10 @@ export function ip_select_ident(n: net, skb: sk_buff, sk: sock | null): void {
 
 /** Completes the header and runs LOCAL_OUT. Return: 1 when the caller goes on with dst_output, else the packet is gone. */
 export function __ip_local_out(n: net, sk: sock | null, skb: sk_buff): number {
-	if (skb.journey !== null) trace_fn(skb, '__ip_local_out');
+	if (skb.journey !== null) {
+		trace_fn(skb, '__ip_local_out');
+		trace_output_route(skb, '__ip_local_out');
+	}
 	IP_INC_STATS(n, IPSTATS_MIB_OUTREQUESTS);
 	ip_hdr_set_tot_len(skb, skb.len);
 	ip_send_check(skb);

@@ -11,6 +11,7 @@ import type { sock } from '../core/sock.ts';
 import { inet_addr_type_dev_table } from './fib_frontend.ts';
 import { ip_hdr_daddr, ip_hdr_saddr, ip_hdr_tos } from './ip.ts';
 import { ip_route_output_flow } from './route.ts';
+import { trace_output_route } from './route_trace.ts';
 
 /**
  * Routes a packet of ours anew by its header and mark; `addr_type`: of its source, RTN_UNSPEC to look. Borrows skb.
@@ -34,6 +35,7 @@ export function ip_route_me_harder(net: net, sk: sock | null, skb: sk_buff, addr
 	const rt = ip_route_output_flow(net, fl4, sk);
 	if (typeof rt === 'number') return rt;
 	skb._skb_refdst = rt;
+	if (skb.journey !== null) trace_output_route(skb, 'ip_route_me_harder');
 	if (rt.error !== 0) return rt.error;
 	const hh_len = rt.dev.hard_header_len;
 	if (skb_headroom(skb) < hh_len && pskb_expand_head(skb, (hh_len - skb_headroom(skb) + 31) & ~31, 0) < 0)

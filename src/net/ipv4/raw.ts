@@ -125,6 +125,7 @@ import {
 	ipv4_pktinfo_prepare,
 } from './ip_sockglue.ts';
 import { ip_route_output_flow, ipv4_sk_redirect, ipv4_sk_update_pmtu, RTCF_BROADCAST, type rtable } from './route.ts';
+import { trace_output_route } from './route_trace.ts';
 
 /** A raw socket's own part. */
 class raw_sock {
@@ -301,6 +302,7 @@ function raw_send_hdrinc(sk: sock, fl4: flowi4, data: Uint8Array, rt: rtable, ip
 		skb.transport_header += iphlen;
 		if (b[h + 9] === IPPROTO_ICMP && length >= iphlen + 8) icmp_out_count(n, b[skb.transport_header]);
 	}
+	if (skb.journey !== null) trace_output_route(skb, 'raw_send_hdrinc');
 	let err = NF_HOOK(NFPROTO_IPV4, NF_INET_LOCAL_OUT, n, sk, skb, null, rt.dev, dst_output);
 	if (err > 0) err = err === 2 ? 0 : -ENOBUFS;
 	if (err < 0) {

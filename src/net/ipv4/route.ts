@@ -82,7 +82,7 @@ import {
 } from './route_exception.ts';
 import { fib_multipath_hash } from './route_multipath.ts';
 import { route_sysctl_init_net, rt_cache_stat } from './route_sysctl.ts';
-import { trace_route } from './route_trace.ts';
+import { trace_keep_output_route, trace_route } from './route_trace.ts';
 
 export * from './route_exception.ts';
 export { inet_rtm_getroute } from './route_netlink.ts';
@@ -739,8 +739,11 @@ export function ip_route_output_key_hash(net: net, fl4: flowi4, skb: sk_buff | n
 	res.table = null;
 	fl4.flowi4_iif = LOOPBACK_IFINDEX;
 	const rt = ip_route_output_key_hash_rcu(net, fl4, res, skb);
-	if (skb !== null && skb.journey !== null) {
-		trace_route(skb, 'ip_route_output_key_hash', fl4, res, typeof rt === 'number' ? rt : 0);
+	const tracer = net.machine.tracer;
+	if (tracer !== null) {
+		// `skb` is the packet that the new one will be about: what is found is told of the new one, which does not exist yet.
+		if (typeof rt !== 'number') trace_keep_output_route(tracer, net, fl4, res, rt);
+		else if (skb !== null && skb.journey !== null) trace_route(skb, 'ip_route_output_key_hash', fl4, res, rt);
 	}
 	return rt;
 }

@@ -2,11 +2,13 @@
  * net/ipv4/route_trace.ts: tells a journey how a route was found.  Linux: trace/events/fib.h
  * Called for traced packets only: strings may be made here.
  */
-import { trace_event, type trace_kind } from '../../kernel/trace.ts';
+import { trace_event, type trace_kind, type tracer } from '../../kernel/trace.ts';
 import type { flowi4 } from '../core/flow.ts';
+import type { net } from '../core/net_namespace.ts';
 import type { sk_buff } from '../core/skbuff.ts';
 import type { fib_result } from './fib_lookup.ts';
-import { ip_ntop } from './ip.ts';
+import { ip_hdr_daddr, ip_ntop } from './ip.ts';
+import type { rtable } from './route.ts';
 
 const RTN_NAMES = [
 	'unspec',
@@ -86,4 +88,29 @@ export function trace_route(
 	kind: trace_kind = 'route',
 ): void {
 	trace_event(skb, kind, fn, { flow: flow_detail(skb, fl4), ...route_detail(res, err) });
+}
+
+/** Keeps an output route lookup for the packet that will be made and take this route. */
+export function trace_keep_output_route(tracer: tracer, net: net, fl4: flowi4, res: fib_result, rt: rtable): void {
+	const flow = flow_detail(null, fl4);
+	if (fl4.flowi4_oif !== 0) flow.oif = net.dev_index_head.get(fl4.flowi4_oif)?.name ?? fl4.flowi4_oif;
+	const detail: Record<string, unknown> = { flow, output: true, ...route_detail(res, 0), dev: rt.dev.name };
+	if (fl4.saddr !== 0) detail.src = ip_ntop(fl4.saddr);
+	tracer.output_route = { rt, daddr: fl4.daddr, fn: 'ip_route_output_key_hash', detail };
+}
+
+/** Tells a packet that was made here by which route it leaves: of the lookup that was just done, or the one that its socket kept. */
+export function trace_output_route(skb: sk_buff, fn: string): void {
+	const rt = skb._skb_refdst as rtable | null;
+	if (rt === null) return;
+	const kept = skb.machine.tracer?.output_route ?? null;
+	const daddr = ip_hdr_daddr(skb);
+	if (kept !== null && kept.rt === rt && kept.daddr === daddr) {
+		trace_event(skb, 'route', kept.fn, kept.detail);
+		return;
+	}
+	const detail: Record<string, unknown> = { flow: { daddr: ip_ntop(daddr) }, output: true, kept: true };
+	if (rt.rt_gw4 !== 0) detail.nexthop = ip_ntop(rt.rt_gw4);
+	detail.dev = rt.dev.name;
+	trace_event(skb, 'route', fn, detail);
 }

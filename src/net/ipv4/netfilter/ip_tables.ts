@@ -169,6 +169,7 @@ export function ipt_do_table(priv: unknown, skb: sk_buff, state: nf_hook_state):
 		} else ok = ip_packet_match(info, i, saddr, daddr, proto, isfrag, inbits, outbits) === '';
 		const kind = r[o + R_KIND];
 		let failed = '';
+		let tried = 0;
 		if (ok && (kind & RULE_HAS_MATCHES) !== 0) {
 			const ms = info.ematches[i]!;
 			for (let k = 0; k < ms.length; k++) {
@@ -178,6 +179,7 @@ export function ipt_do_table(priv: unknown, skb: sk_buff, state: nf_hook_state):
 				if (!m.match.match(skb, par)) {
 					ok = false;
 					failed = m.match.name;
+					tried = k;
 					break;
 				}
 			}
@@ -186,7 +188,7 @@ export function ipt_do_table(priv: unknown, skb: sk_buff, state: nf_hook_state):
 			if (traced) {
 				if (failed === '') failed = ip_packet_match(info, i, saddr, daddr, proto, isfrag, inbits, outbits);
 				else failed = '-m ' + failed;
-				trace_rule(table, skb, state, i, false, failed, par.hotdrop ? NF_DROP : XT_CONTINUE, sp);
+				trace_rule(table, skb, state, i, false, failed, par.hotdrop ? NF_DROP : XT_CONTINUE, sp, tried);
 			}
 			if (par.hotdrop) break;
 			i++;
@@ -272,6 +274,8 @@ function trace_rule(
 	failed: string,
 	verdict: number,
 	depth: number,
+	/** Of a rule whose -m failed: how many matches before it had not. */
+	tried = 0,
 ): void {
 	const info = table.private;
 	const chain = info.chain_names[info.chain_of[i]];
@@ -320,6 +324,15 @@ function trace_rule(
 		target,
 		verdict: matched || verdict === NF_DROP ? name : 'CONTINUE',
 	};
+	if (matched || failed.startsWith('-m ')) {
+		// The addresses, devices and protocol come first, then each -m in the rule's order.
+		const ms = info.ematches[i] ?? [];
+		detail.passed = ms.slice(0, matched ? ms.length : tried).map((m) => m.match.name);
+	}
+	if (!matched) {
+		detail.in = state.in !== null ? state.in.name : '';
+		detail.out = state.out !== null ? state.out.name : '';
+	}
 	if (jump !== null) {
 		const go = ((info.rules[(i << R_WORDS_SHIFT) + R_PROTO] >>> 16) & IPT_F_GOTO) !== 0;
 		detail[go ? 'goto' : 'jump'] = jump;
