@@ -17,6 +17,8 @@ const rooms = {
 	'net/packet': ['uapi', 'lib', 'kernel', 'fs', 'net/core'],
 	'net/ipv4': ['uapi', 'lib', 'kernel', 'fs', 'net/core', 'net/netlink', 'net/ethernet', 'net/netfilter'],
 	'net/ipv6': ['uapi', 'lib', 'kernel', 'fs', 'net/core', 'net/netlink'],
+	'net/llc': ['uapi', 'lib', 'kernel', 'net/core', 'net/802'],
+	'net/802': ['uapi', 'lib', 'kernel', 'net/core'],
 	drivers: ['uapi', 'lib', 'kernel', 'net/core', 'net/ethernet', 'net/ethtool', 'net/netlink', 'net/sched'],
 	boot: ['uapi', 'lib', 'kernel', 'fs', 'net', 'drivers'],
 	user: ['uapi', 'lib', 'packet'],

@@ -34,7 +34,11 @@ import { ip_rt_init } from '../net/ipv4/route.ts';
 import { sysctl_ipv4_init } from '../net/ipv4/sysctl_net_ipv4.ts';
 import { tcp_init } from '../net/ipv4/tcp_ipv4.ts';
 import { udp_init } from '../net/ipv4/udp_output.ts';
+import { addrconf_init } from '../net/ipv6/addrconf.ts';
 import { addrconf_core_init } from '../net/ipv6/addrconf_core.ts';
+import { ipv6_packet_init } from '../net/ipv6/ip6_input.ts';
+import { ipv6_misc_proc_init } from '../net/ipv6/proc.ts';
+import { llc_init } from '../net/llc/llc_input.ts';
 import { netfilter_init } from '../net/netfilter/core.ts';
 import { ctnetlink_init } from '../net/netfilter/nf_conntrack_netlink.ts';
 import { nf_conntrack_standalone_init } from '../net/netfilter/nf_conntrack_standalone.ts';
@@ -80,6 +84,10 @@ export function start_kernel(machine: Machine): void {
 	ipfrag_init(machine);
 	ip_misc_proc_init(machine);
 	ip_packet_init(machine);
+	addrconf_init(machine);
+	ipv6_misc_proc_init(machine);
+	ipv6_packet_init(machine);
+	llc_init(machine);
 	packet_init(machine);
 
 	nf_conntrack_standalone_init(machine);

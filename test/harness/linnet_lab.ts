@@ -226,6 +226,10 @@ class LinnetSide implements Side {
 				});
 			}
 		}
+		for (const line of await text('/proc/net/snmp6')) {
+			const [key, value] = line.split(/\s+/);
+			found[key] = Number(value);
+		}
 		for (const line of (await text('/proc/net/dev')).slice(2)) {
 			const [dev, rest] = line.split(':');
 			const values = rest.trim().split(/\s+/);

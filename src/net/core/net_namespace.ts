@@ -7,6 +7,7 @@ import type { proc_net } from '../../fs/proc_net.ts';
 import type { Machine } from '../../kernel/machine.ts';
 import { sysctl_root } from '../../kernel/sysctl.ts';
 import type { netns_ipv4 } from '../ipv4/netns.ts';
+import type { netns_ipv6 } from '../ipv6/addrconf.ts';
 import type { netns_nf } from '../netfilter/core.ts';
 import type { netns_ct } from '../netfilter/nf_conntrack_core.ts';
 import type { netns_xt } from '../netfilter/x_tables.ts';
@@ -46,6 +47,7 @@ export class net {
 	rules_ops: fib_rules_ops[] = [];
 
 	ipv4!: netns_ipv4;
+	ipv6!: netns_ipv6;
 	packet!: netns_packet;
 	nf!: netns_nf;
 	xt!: netns_xt;

@@ -5,6 +5,7 @@
 import type { netlink_ext_ack } from '../../lib/nlattr.ts';
 import type { ethtool_ops } from '../ethtool/ethtool.ts';
 import type { in_device } from '../ipv4/devinet.ts';
+import type { inet6_dev } from '../ipv6/addrconf.ts';
 import type { Qdisc } from '../sched/sch_generic.ts';
 import type { napi_struct, packet_type } from './dev.ts';
 import type { neigh_parms } from './neighbour.ts';
@@ -239,6 +240,7 @@ export class net_device {
 	master: net_device | null = null;
 
 	ip_ptr: in_device | null = null;
+	ip6_ptr: inet6_dev | null = null;
 	/** IN6_ADDR_GEN_MODE_*: kept for IPv6. */
 	addr_gen_mode = 0;
 	/** ARP's parameters stand in ip_ptr.arp_parms; others here by family. */

@@ -20,6 +20,7 @@ export class netns_mib {
 	udp_statistics = new Float64Array(__UDP_MIB_MAX);
 	udplite_statistics = new Float64Array(__UDP_MIB_MAX);
 	net_statistics = new Float64Array(__LINUX_MIB_MAX);
+	ipv6_statistics = new Float64Array(__IPSTATS_MIB_MAX);
 }
 
 export function IP_INC_STATS(net: net, field: number): void {

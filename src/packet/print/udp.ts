@@ -33,7 +33,9 @@ export function udp(c: Context, o: number, length: number, info: IpInfo): undefi
 	const data = ulen - 8;
 	if (length > ulen) length = ulen;
 	length -= 8;
-	if (c.options.q) return c.print(data > length ? `UDP, bad length ${data} > ${length}` : `UDP, length ${data}`);
+	// A first fragment ends before its datagram does.
+	const cut = data > length && !info.fragment;
+	if (c.options.q) return c.print(cut ? `UDP, bad length ${data} > ${length}` : `UDP, length ${data}`);
 	if (c.v > (info.version === 4 ? 1 : 0) && !info.fragment) {
 		const sum = c.u16(o + 6);
 		if (sum === 0) c.print('[no cksum] ');
@@ -52,6 +54,6 @@ export function udp(c: Context, o: number, length: number, info: IpInfo): undefi
 		if (dport === 4789) return vxlan(c, at, length);
 		if (is(4500)) return natt(c, at, length);
 	}
-	if (data > length && !info.fragment) c.print(`UDP, bad length ${data} > ${length}`);
+	if (cut) c.print(`UDP, bad length ${data} > ${length}`);
 	else c.print(`UDP, length ${data}`);
 }

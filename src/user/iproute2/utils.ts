@@ -305,7 +305,7 @@ export function inet_ntop6(b: Uint8Array): string {
 	return `${hex(w.slice(0, best))}::${hex(w.slice(best + bestLen))}`;
 }
 
-/** Hardware addresses as `aa:bb:…`, in hex with any number of digits up to two. Return: null with a complaint. */
+/** Hardware addresses as `aa:bb:…`, each part read as far as it is hex. Return: null with a complaint. */
 export function ll_addr_a2n(g: ip_globals, s: string): Uint8Array | null {
 	if (s.includes('.')) {
 		const v4 = get_addr_ipv4(s);
@@ -317,13 +317,11 @@ export function ll_addr_a2n(g: ip_globals, s: string): Uint8Array | null {
 	}
 	const out: number[] = [];
 	for (const part of s.split(':')) {
-		if (!/^[0-9a-fA-F]+$/.test(part)) {
-			g.err(`"${s}" is invalid lladdr.\n`);
-			return null;
-		}
-		const v = parseInt(part, 16);
-		if (v > 255) {
-			g.err(`"${s}" is invalid lladdr.\n`);
+		// As sscanf("%x") reads: what follows the first digits does not matter.
+		const m = /^\s*([+-]?)(?:0[xX])?([0-9a-fA-F]+)/.exec(part);
+		const v = m === null ? -1 : parseInt(m[2], 16);
+		if (m === null || v > 255 || (m[1] === '-' && v !== 0)) {
+			g.err(`"${part}" is invalid lladdr.\n`);
 			return null;
 		}
 		out.push(v);
