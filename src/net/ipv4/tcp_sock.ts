@@ -10,8 +10,10 @@ import { HZ, type hrtimer, type timer_list } from '../../kernel/time.ts';
 import type { dst_entry } from '../core/dst.ts';
 import type { net } from '../core/net_namespace.ts';
 import type { sk_buff } from '../core/skbuff.ts';
+import type { flowi4 } from '../core/flow.ts';
 import { sk_buff_head } from '../core/skbuff_queue.ts';
 import type { sock } from '../core/sock.ts';
+import type { inet_bind_bucket, inet_hash_node } from './inet_hashtables.ts';
 import type { ip_options } from './ip_options.ts';
 
 export const MAX_TCP_HEADER = 192;
@@ -372,8 +374,10 @@ export interface inet_connection_sock_af_ops {
 
 export class inet_connection_sock {
 	icsk_accept_queue: request_sock_queue = new request_sock_queue();
-	/** The port's bucket (inet_hashtables' own). */
-	icsk_bind_hash: unknown = null;
+	/** The port's bucket; null while it has no port. */
+	icsk_bind_hash: inet_bind_bucket | null = null;
+	/** Its place in the tables of connections and of the port's owners. */
+	icsk_node: inet_hash_node | null = null;
 	/** jiffies when icsk_retransmit_timer is due. */
 	icsk_timeout = 0;
 	icsk_retransmit_timer!: timer_list;
@@ -658,6 +662,34 @@ export interface request_sock_ops {
 	syn_ack_timeout: (req: tcp_request_sock) => void;
 }
 
+/** tcp_request_sock_ops.send_synack: synack_type. */
+export const TCP_SYNACK_NORMAL = 0;
+export const TCP_SYNACK_FASTOPEN = 1;
+export const TCP_SYNACK_COOKIE = 2;
+
+/** What a handshake asks of the family below (struct tcp_request_sock_ops). */
+export interface tcp_request_sock_ops {
+	/** Largest MSS that the family can mean when a SYN says none larger. */
+	mss_clamp: number;
+	/** The key to sign with what goes from `sk` to `addr_sk`'s peer. */
+	req_md5_lookup: (sk: sock, addr_sk: sock) => tcp_md5sig_key | null;
+	/** An ISN that holds what a request would; `mss` is rounded to what it can say. */
+	cookie_init_seq: (skb: sk_buff, mss: { v: number }) => number;
+	/** Fills in the request's addresses and options and routes the answer. Return: the route, or null. */
+	route_req: (sk: sock, skb: sk_buff, fl: flowi4, req: tcp_request_sock, tw_isn: number) => dst_entry | null;
+	init_seq: (skb: sk_buff) => number;
+	init_ts_off: (net: net, skb: sk_buff) => number;
+	send_synack: (
+		sk: sock,
+		dst: dst_entry | null,
+		fl: flowi4 | null,
+		req: tcp_request_sock,
+		foc: tcp_fastopen_cookie | null,
+		synack_type: number,
+		syn_skb: sk_buff | null,
+	) => number;
+}
+
 /** A SYN that was answered (struct tcp_request_sock with inet_request_sock and request_sock in one). Addresses and ports in host order. */
 export class tcp_request_sock {
 	net: net;
@@ -714,8 +746,10 @@ export class tcp_request_sock {
 	snt_tsval_last = 0;
 	rcv_nxt = 0;
 	syn_tos = 0;
+	/** Of the family: set by inet_reqsk_alloc's caller. */
+	af_specific!: tcp_request_sock_ops;
 	/** Node of the table of connections (inet_hashtables). */
-	node: unknown = null;
+	node: inet_hash_node | null = null;
 
 	constructor(net: net, listener: sock | null, ops: request_sock_ops) {
 		this.net = net;
@@ -772,7 +806,7 @@ export class tcp_timewait_sock {
 	tw_transparent = false;
 	tw_usec_ts = false;
 	tw_timer: timer_list | null = null;
-	tw_tb: unknown = null;
+	tw_tb: inet_bind_bucket | null = null;
 	tw_txhash = 0;
 	tw_ino = 0;
 	tw_uid = 0;
@@ -788,7 +822,7 @@ export class tcp_timewait_sock {
 	tw_entry_stamp = 0;
 	tw_tx_delay = 0;
 	tw_md5_key: tcp_md5sig_key | null = null;
-	node: unknown = null;
+	node: inet_hash_node | null = null;
 
 	constructor(net: net) {
 		this.net = net;
