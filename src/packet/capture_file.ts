@@ -81,12 +81,14 @@ export class ByteQueue {
 
 	push(chunk: Uint8Array): void {
 		if (this.stop + chunk.length > this.buffer.length) {
+			// Always a new buffer: what was handed out of the old one stays as it is.
 			const held = this.buffer.subarray(this.start, this.stop);
-			if (held.length + chunk.length > this.buffer.length) {
-				const larger = new Uint8Array(Math.max(this.buffer.length * 2, held.length + chunk.length));
-				larger.set(held);
-				this.buffer = larger;
-			} else this.buffer.copyWithin(0, this.start, this.stop);
+			const room = held.length + chunk.length;
+			const next = new Uint8Array(
+				room > this.buffer.length ? Math.max(this.buffer.length * 2, room) : this.buffer.length,
+			);
+			next.set(held);
+			this.buffer = next;
 			this.stop -= this.start;
 			this.start = 0;
 		}
@@ -94,7 +96,16 @@ export class ByteQueue {
 		this.stop += chunk.length;
 	}
 
-	/** A view of the next n bytes, good until the next push. The caller has checked the length. */
+	/** The 32 bits at `o` of what comes next. The caller has checked the length. */
+	u32(o: number, little: boolean): number {
+		const b = this.buffer;
+		o += this.start;
+		return little
+			? (b[o] | (b[o + 1] << 8) | (b[o + 2] << 16) | (b[o + 3] << 24)) >>> 0
+			: ((b[o] << 24) | (b[o + 1] << 16) | (b[o + 2] << 8) | b[o + 3]) >>> 0;
+	}
+
+	/** A view of the next n bytes, which nobody writes to any more. The caller has checked the length. */
 	peek(n: number): Uint8Array {
 		return this.buffer.subarray(this.start, this.start + n);
 	}

@@ -33,8 +33,8 @@ function run(w: Walk): void {
 	}
 }
 
-/** Dissects a packet from its link layer on. Never throws. */
-export function dissect(bytes: Uint8Array, linktype: number = LINKTYPE_ETHERNET): Dissection {
+/** Dissects a packet from its link layer on; `brief`: for a line, checksums are not judged and options not read. Never throws. */
+export function dissect(bytes: Uint8Array, linktype: number = LINKTYPE_ETHERNET, brief = false): Dissection {
 	const w: Walk = {
 		b: bytes,
 		headers: [],
@@ -42,6 +42,7 @@ export function dissect(bytes: Uint8Array, linktype: number = LINKTYPE_ETHERNET)
 		at: 0,
 		end: bytes.length,
 		quoted: false,
+		brief,
 		depth: 0,
 		src: null,
 		dst: null,

@@ -30,28 +30,22 @@ export class PcapParser implements CaptureParser {
 		return MAGICS.has(magic);
 	}
 
-	private u32(b: Uint8Array, o: number): number {
-		return this.little
-			? (b[o] | (b[o + 1] << 8) | (b[o + 2] << 16) | (b[o + 3] << 24)) >>> 0
-			: ((b[o] << 24) | (b[o + 1] << 16) | (b[o + 2] << 8) | b[o + 3]) >>> 0;
-	}
-
 	next(q: ByteQueue): CapturedPacket | null {
 		if (this.interfaces.length === 0 && !this.fileHeader(q)) return null;
 		if (q.length < this.recordHeader) return null;
-		const h = q.peek(this.recordHeader);
-		const sec = this.u32(h, 0);
-		const fraction = this.u32(h, 4);
-		const caplen = this.u32(h, 8);
-		const origLen = this.u32(h, 12);
+		const caplen = q.u32(8, this.little);
 		if (caplen > this.limit)
 			throw new CaptureError(
 				`pcap: offset ${q.offset + 8}: packet ${this.count + 1} says that ${caplen} bytes of it follow: expected at most ${this.limit}`,
 				q.offset + 8,
 			);
 		if (q.length < this.recordHeader + caplen) return null;
-		const data = q.peek(this.recordHeader + caplen).slice(this.recordHeader);
-		q.skip(this.recordHeader + caplen);
+		const sec = q.u32(0, this.little);
+		const fraction = q.u32(4, this.little);
+		const origLen = q.u32(12, this.little);
+		q.skip(this.recordHeader);
+		const data = q.peek(caplen);
+		q.skip(caplen);
 		this.count++;
 		const perSecond = this.nano ? 1e9 : 1e6;
 		// Some writers let the fraction run over a second.
@@ -79,9 +73,9 @@ export class PcapParser implements CaptureParser {
 		const minor = kind.little ? h[6] | (h[7] << 8) : (h[6] << 8) | h[7];
 		if (major !== 2 || minor < 3)
 			throw new CaptureError(`pcap: offset 4: version ${major}.${minor} came: expected 2.4`, 4);
-		const snaplen = this.u32(h, 16);
+		const snaplen = q.u32(16, this.little);
 		// The upper bits of the link type tell about frame check sequences.
-		const linktype = this.u32(h, 20) & 0xffff;
+		const linktype = q.u32(20, this.little) & 0xffff;
 		if (snaplen > MAX_PACKET && snaplen <= 16 * MAX_PACKET) this.limit = snaplen;
 		this.interfaces.push({ linktype, snaplen, name: '', description: '', nanoseconds: this.nano });
 		q.skip(24);
@@ -95,7 +89,7 @@ export class PcapParser implements CaptureParser {
 		const at = `pcap: offset ${q.offset}: packet ${this.count + 1} is truncated:`;
 		if (q.length < this.recordHeader)
 			throw new CaptureError(`${at} its header has ${q.length} bytes: expected ${this.recordHeader}`, q.offset);
-		const caplen = this.u32(q.peek(this.recordHeader), 8);
+		const caplen = q.u32(8, this.little);
 		throw new CaptureError(`${at} ${q.length - this.recordHeader} bytes follow: expected ${caplen}`, q.offset);
 	}
 }

@@ -259,6 +259,8 @@ export interface Walk {
 	end: number;
 	/** Is what is walked a quotation, cut short on purpose? */
 	readonly quoted: boolean;
+	/** Only what a line tells: checksums are not judged, options not read. */
+	readonly brief: boolean;
 	/** How many headers have been read, quotations counted too. */
 	depth: number;
 	/** The addresses below, for pseudo-headers; null when there are none. */

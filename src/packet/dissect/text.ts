@@ -26,9 +26,10 @@ function hex(v: number, digits = 0): string {
 }
 
 function ends(ip: { src: string; dst: string }, sport?: number, dport?: number): string {
-	const at = (a: string, p: number | undefined) =>
-		p === undefined ? a : a.includes(':') ? `[${a}]:${p}` : `${a}:${p}`;
-	return `${at(ip.src, sport)} > ${at(ip.dst, dport)}`;
+	if (sport === undefined || dport === undefined) return `${ip.src} > ${ip.dst}`;
+	return ip.src.includes(':')
+		? `[${ip.src}]:${sport} > [${ip.dst}]:${dport}`
+		: `${ip.src}:${sport} > ${ip.dst}:${dport}`;
 }
 
 /** One line for a packet's headers. */
@@ -126,7 +127,7 @@ export function describe(headers: readonly Header[], payload: number, total: num
 		}
 	}
 	if (words.length === 0) words.push(`${total} bytes`);
-	return words.filter((w) => w !== '').join(' ');
+	return words.includes('') ? words.filter((w) => w !== '').join(' ') : words.join(' ');
 }
 
 /** The addresses of the IP header below header i. */

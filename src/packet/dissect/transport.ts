@@ -27,7 +27,7 @@ function check(w: Walk, what: string, field: number, proto: number | null, optio
 	const { b, at } = w;
 	const value = be16(b, at + field);
 	if (optional && value === 0) return { value, state: 'absent' };
-	if (w.fragment || w.quoted || w.end > b.length) return { value, state: 'unknown' };
+	if (w.fragment || w.quoted || w.brief || w.end > b.length) return { value, state: 'unknown' };
 	const seed = proto === null || w.src === null || w.dst === null ? 0 : pseudoSum(w.src, w.dst, proto, w.end - at);
 	if (inetChecksum(b, at, w.end, seed) === 0) return { value, state: 'good' };
 	const copy = b.slice(at, w.end);
@@ -94,6 +94,7 @@ function quote(w: Walk, v6: boolean): Header[] {
 		at: w.at + 8,
 		end: Math.min(w.end, w.b.length),
 		quoted: true,
+		brief: w.brief,
 		depth: w.depth + 4,
 		src: null,
 		dst: null,
@@ -338,6 +339,7 @@ function tcpOptions(b: Uint8Array, o: number, end: number, problems: string[]): 
 
 /** TCP flags in tcpdump's letters. */
 export function tcpFlags(bits: number): string {
+	if (bits === 0x10) return '.';
 	let s = '';
 	for (let i = 0; i < 9; i++) if (bits & (1 << i)) s += 'FSRP.UEWe'[i];
 	return s === '' ? 'none' : s;
@@ -386,7 +388,7 @@ function tcp(w: Walk): void {
 		window: be16(b, at + 14),
 		urgent: be16(b, at + 18),
 		checksum: check(w, 'TCP', 16, 6),
-		options: whole ? tcpOptions(b, at + 20, at + length, w.problems) : [],
+		options: whole && !w.brief ? tcpOptions(b, at + 20, at + length, w.problems) : [],
 	});
 	w.at = whole ? at + length : Math.min(w.end, b.length);
 }
@@ -509,7 +511,7 @@ function sctp(w: Walk): void {
 	const end = Math.min(w.end, b.length);
 	const value = be32(b, at + 8);
 	let checksum: Checksum = { value, state: 'unknown' };
-	if (!w.fragment && !w.quoted && w.end <= b.length) {
+	if (!w.fragment && !w.quoted && !w.brief && w.end <= b.length) {
 		const copy = b.slice(at, end);
 		copy.fill(0, 8, 12);
 		const crc = crc32c(copy);
