@@ -20,6 +20,15 @@ import type { nf_conn } from '../netfilter/nf_conntrack_core.ts';
 import { drop_reason_name } from './dropreason.ts';
 import type { dst_entry } from './dst.ts';
 import type { net_device } from './netdevice.ts';
+import {
+	page_pool,
+	type skb_frag,
+	skb_frags_checksum,
+	skb_frags_pull,
+	skb_frags_share,
+	skb_frags_trim,
+	skb_frags_unref,
+} from './skbuff_frags.ts';
 import type { sock } from './sock.ts';
 
 export const CHECKSUM_NONE = 0;
@@ -39,19 +48,14 @@ export const SKB_GSO_TCPV6 = 1 << 4;
 export const SKB_GSO_UDP = 1 << 16;
 export const SKB_GSO_UDP_L4 = 1 << 17;
 
-/** A piece of packet data outside the linear part. */
-export interface skb_frag {
-	page: Uint8Array;
-	offset: number;
-	size: number;
-}
-
 /** What clones share beside the bytes. */
 export class skb_shared_info {
 	dataref = 1;
 	gso_size = 0;
 	gso_segs = 0;
 	gso_type = 0;
+	/** How many of `frags` are in use. */
+	nr_frags = 0;
 	frags: skb_frag[] = [];
 	/** Further whole buffers whose data belong to this packet (IP reassembly), linked by `next`. */
 	frag_list: sk_buff | null = null;
@@ -171,6 +175,8 @@ export class skb_pool {
 	skbs: sk_buff[] = [];
 	heads: Uint8Array[][] = SIZE_CLASSES.map(() => []);
 	shinfos: skb_shared_info[] = [];
+	/** Pages that frags point into. */
+	pages: page_pool = new page_pool();
 	/** Buffers handed out and not yet freed. */
 	live = 0;
 
@@ -452,16 +458,7 @@ export function __pskb_pull_tail(skb: sk_buff, delta: number): number {
 	skb_copy_bits(skb, skb_headlen(skb), skb.head, skb.tail, delta);
 	let left = delta;
 	const sh = skb.shinfo;
-	while (left > 0 && sh.frags.length > 0) {
-		const f = sh.frags[0];
-		if (f.size > left) {
-			sh.frags[0] = { page: f.page, offset: f.offset + left, size: f.size - left };
-			left = 0;
-		} else {
-			left -= f.size;
-			sh.frags.shift();
-		}
-	}
+	if (sh.nr_frags > 0) left = skb_frags_pull(skb.machine, sh, left);
 	while (left > 0 && sh.frag_list !== null) {
 		const f = sh.frag_list;
 		if (f.len > left) {
@@ -497,6 +494,13 @@ export function skb_trim(skb: sk_buff, len: number): void {
 export function pskb_trim(skb: sk_buff, len: number): number {
 	if (skb.len <= len) return 0;
 	if (skb.data_len > 0) {
+		const headlen = skb.len - skb.data_len;
+		if (skb.shinfo.frag_list === null && len >= headlen && !skb_cloned(skb)) {
+			skb_frags_trim(skb.machine, skb.shinfo, len - headlen);
+			skb.len = len;
+			skb.data_len = len - headlen;
+			return 0;
+		}
 		const err = skb_linearize(skb);
 		if (err < 0) return err;
 	}
@@ -531,18 +535,20 @@ export function skb_copy_bits(skb: sk_buff, offset: number, to: Uint8Array, at: 
 	}
 	if (len === 0) return 0;
 	let start = skb_headlen(skb);
-	for (const f of skb.shinfo.frags) {
+	const sh = skb.shinfo;
+	for (let i = 0; i < sh.nr_frags; i++) {
+		const f = sh.frags[i];
 		if (len > 0 && offset < start + f.size) {
 			const from = offset - start;
 			const n = Math.min(f.size - from, len);
-			to.set(f.page.subarray(f.offset + from, f.offset + from + n), at);
+			to.set(f.page.mem.subarray(f.offset + from, f.offset + from + n), at);
 			at += n;
 			offset += n;
 			len -= n;
 		}
 		start += f.size;
 	}
-	for (let l = skb.shinfo.frag_list; l !== null && len > 0; l = l.next) {
+	for (let l = sh.frag_list; l !== null && len > 0; l = l.next) {
 		if (offset < start + l.len) {
 			const from = offset - start;
 			const n = Math.min(l.len - from, len);
@@ -567,12 +573,19 @@ export function skb_store_bits(skb: sk_buff, offset: number, from: Uint8Array, a
 /** Checksum of `len` bytes from `offset` (from data), onto `csum`. Return: unfolded. */
 export function skb_checksum(skb: sk_buff, offset: number, len: number, csum: number): number {
 	if (offset + len <= skb.len - skb.data_len) return csum_partial(skb.head, skb.data + offset, len, csum);
+	if (skb.shinfo.frag_list === null) {
+		const headlen = skb.len - skb.data_len;
+		const linear = offset < headlen ? headlen - offset : 0;
+		if (linear > 0) csum = csum_partial(skb.head, skb.data + offset, linear, csum);
+		return skb_frags_checksum(skb.shinfo, offset + linear - headlen, len - linear, csum, (linear & 1) !== 0);
+	}
 	const flat = new Uint8Array(len);
 	skb_copy_bits(skb, offset, flat, 0, len);
 	return csum_partial(flat, 0, len, csum);
 }
 
-function copy_meta(to: sk_buff, from: sk_buff): void {
+/** What a copy of a packet keeps of it beside the bytes. */
+export function skb_copy_meta(to: sk_buff, from: sk_buff): void {
 	to.dev = from.dev;
 	to.mac_len = from.mac_len;
 	to.pkt_type = from.pkt_type;
@@ -605,7 +618,8 @@ function copy_meta(to: sk_buff, from: sk_buff): void {
 	to.cb = from.cb;
 }
 
-function copy_offsets(to: sk_buff, from: sk_buff, shift: number): void {
+/** The places of headers, `shift` bytes further. */
+export function skb_copy_offsets(to: sk_buff, from: sk_buff, shift: number): void {
 	to.mac_header = from.mac_header < 0 ? -1 : from.mac_header + shift;
 	to.network_header = from.network_header < 0 ? -1 : from.network_header + shift;
 	to.transport_header = from.transport_header < 0 ? -1 : from.transport_header + shift;
@@ -625,8 +639,8 @@ export function skb_clone(skb: sk_buff): sk_buff {
 	n.len = skb.len;
 	n.data_len = skb.data_len;
 	n.truesize = skb.truesize;
-	copy_meta(n, skb);
-	copy_offsets(n, skb, 0);
+	skb_copy_meta(n, skb);
+	skb_copy_offsets(n, skb, 0);
 	skb.cloned = true;
 	n.cloned = true;
 	skb.shinfo.dataref++;
@@ -654,8 +668,8 @@ export function skb_copy_expand(skb: sk_buff, newheadroom: number, newtailroom: 
 	// Headers that were pulled already lie in the headroom: keep as much as fits.
 	const before = Math.min(skb.data, newheadroom);
 	head.set(skb.head.subarray(skb.data - before, skb.data), newheadroom - before);
-	copy_meta(n, skb);
-	copy_offsets(n, skb, newheadroom - skb.data);
+	skb_copy_meta(n, skb);
+	skb_copy_offsets(n, skb, newheadroom - skb.data);
 	n.shinfo.gso_size = skb.shinfo.gso_size;
 	n.shinfo.gso_segs = skb.shinfo.gso_segs;
 	n.shinfo.gso_type = skb.shinfo.gso_type;
@@ -663,9 +677,28 @@ export function skb_copy_expand(skb: sk_buff, newheadroom: number, newtailroom: 
 	return n;
 }
 
-/** Copies only the linear part; fragments stay shared. Here: a full private copy. */
+/** A copy with its own linear part; frags are shared. */
 export function pskb_copy(skb: sk_buff): sk_buff {
-	return skb_copy(skb);
+	if (skb.shinfo.frag_list !== null) return skb_copy(skb);
+	const machine = skb.machine;
+	const pool = machine.skb_pool;
+	const head = head_alloc(pool, skb.tail);
+	const n = skb_get_struct(pool, head, pool.shinfos.pop() ?? new skb_shared_info());
+	n.end = head.length;
+	n.data = skb.data;
+	n.tail = skb.tail;
+	n.len = skb.len;
+	n.data_len = skb.data_len;
+	n.truesize = skb.truesize;
+	head.set(skb.head.subarray(0, skb.tail), 0);
+	skb_copy_meta(n, skb);
+	skb_copy_offsets(n, skb, 0);
+	n.shinfo.gso_size = skb.shinfo.gso_size;
+	n.shinfo.gso_segs = skb.shinfo.gso_segs;
+	n.shinfo.gso_type = skb.shinfo.gso_type;
+	skb_frags_share(n.shinfo, skb.shinfo);
+	if (machine.tracer !== null) n.journey = machine.tracer.begin(machine, n, skb.journey, 'copy');
+	return n;
 }
 
 /** Makes the linear part private, with `nhead` and `ntail` more room. Offsets move along. Return: 0. */
@@ -679,7 +712,7 @@ export function pskb_expand_head(skb: sk_buff, nhead: number, ntail: number): nu
 		sh.gso_size = old.gso_size;
 		sh.gso_segs = old.gso_segs;
 		sh.gso_type = old.gso_type;
-		for (let i = 0; i < old.frags.length; i++) sh.frags.push(old.frags[i]);
+		skb_frags_share(sh, old);
 		let last: sk_buff | null = null;
 		for (let f = old.frag_list; f !== null; f = f.next) {
 			const c = skb_clone(f);
@@ -696,7 +729,7 @@ export function pskb_expand_head(skb: sk_buff, nhead: number, ntail: number): nu
 	skb.end = head.length;
 	skb.data += nhead;
 	skb.tail += nhead;
-	copy_offsets(skb, skb, nhead);
+	skb_copy_offsets(skb, skb, nhead);
 	skb.cloned = false;
 	return 0;
 }
@@ -784,7 +817,7 @@ function skb_release(skb: sk_buff): void {
 	const sh = skb.shinfo;
 	if (--sh.dataref === 0) {
 		head_free(pool, skb.head);
-		if (sh.frags.length > 0) sh.frags.length = 0;
+		if (sh.nr_frags > 0) skb_frags_unref(skb.machine, sh);
 		let f = sh.frag_list;
 		sh.frag_list = null;
 		while (f !== null) {

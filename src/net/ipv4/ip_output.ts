@@ -144,14 +144,12 @@ export function ip_select_ident(n: net, skb: sk_buff, sk: sock | null): void {
 
 /** Completes the header and runs LOCAL_OUT. Return: 1 when the caller goes on with dst_output, else the packet is gone. */
 export function __ip_local_out(n: net, sk: sock | null, skb: sk_buff): number {
-	if (skb.journey !== null) {
-		trace_fn(skb, '__ip_local_out');
-		trace_output_route(skb, '__ip_local_out');
-	}
+	if (skb.journey !== null) trace_fn(skb, '__ip_local_out');
 	IP_INC_STATS(n, IPSTATS_MIB_OUTREQUESTS);
 	ip_hdr_set_tot_len(skb, skb.len);
 	ip_send_check(skb);
 	skb.protocol = ETH_P_IP;
+	if (skb.journey !== null) trace_output_route(skb, '__ip_local_out');
 	return nf_hook(NFPROTO_IPV4, NF_INET_LOCAL_OUT, n, sk, skb, null, skb._skb_refdst!.dev, dst_output);
 }
 
@@ -420,7 +418,7 @@ function frag_list_fits(skb: sk_buff, hlen: number, mtu: number): boolean {
 	let frag = skb.shinfo.frag_list;
 	if (frag === null) return false;
 	let first = skb_headlen(skb);
-	for (const f of skb.shinfo.frags) first += f.size;
+	for (let i = 0; i < skb.shinfo.nr_frags; i++) first += skb.shinfo.frags[i].size;
 	if (first - hlen > mtu || ((first - hlen) & 7) !== 0 || (ip_hdr_frag_off(skb) & (IP_MF | IP_OFFSET)) !== 0)
 		return false;
 	if (skb_cloned(skb)) return false;
