@@ -62,6 +62,8 @@ export class socket implements file {
 	ops!: proto_ops;
 	sk: sock | null = null;
 	nonblock = false;
+	/** SOCK_NOSPACE: a writer found the buffer full. */
+	nospace = false;
 	net: net;
 	/** Who made it: sk_uid, netlink port ids. */
 	task: task_struct | null;

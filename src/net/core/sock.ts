@@ -11,6 +11,7 @@ import { wake_up } from '../../kernel/wait.ts';
 import { get_unaligned_le32, put_unaligned_le32 } from '../../lib/byteorder.ts';
 import { EDOM, EINVAL, ENODEV, ENOMEM, ENOPROTOOPT } from '../../uapi/asm-generic/errno.ts';
 import {
+	IPPROTO_TCP,
 	type msghdr,
 	SO_ACCEPTCONN,
 	SO_ATTACH_FILTER,
@@ -43,6 +44,7 @@ import {
 	SO_TIMESTAMP,
 	SO_TIMESTAMPNS,
 	SO_TYPE,
+	SOCK_STREAM,
 	type sockaddr,
 } from '../../uapi/linux/socket.ts';
 import type { inet_sock } from '../ipv4/af_inet.ts';
@@ -53,9 +55,17 @@ import { sk_attach_filter, sk_detach_filter, sk_filter, type sk_filter_prog } fr
 import type { net } from './net_namespace.ts';
 import { alloc_skb, kfree_skb_reason, type sk_buff, skb_dst_drop, skb_orphan } from './skbuff.ts';
 import { __skb_queue_tail, sk_buff_head } from './skbuff_queue.ts';
+import { proto_memory, sk_mem_charge, sk_mem_uncharge } from './sock_mem.ts';
 
 export const SOCK_MIN_SNDBUF = 4608;
 export const SOCK_MIN_RCVBUF = 2304;
+
+/** sk_userlocks: what the process set itself. */
+export const SOCK_SNDBUF_LOCK = 1;
+export const SOCK_RCVBUF_LOCK = 2;
+export const SOCK_BINDADDR_LOCK = 4;
+export const SOCK_BINDPORT_LOCK = 8;
+export const SOCK_CONNECT_BIND = 16;
 
 export const SOCK_DEAD = 0;
 export const SOCK_DONE = 1;
@@ -113,6 +123,10 @@ export interface proto {
 	backlog_rcv: ((sk: sock, skb: sk_buff) => number) | null;
 	/** Extra readiness beside the receive queue's; null for none. */
 	poll: ((sk: sock) => number) | null;
+	/** Stream protocols: SO_KEEPALIVE was changed. */
+	keepalive?: ((sk: sock, valbool: number) => void) | null;
+	/** Stream protocols: whether more may be queued to send. */
+	stream_memory_free?: ((sk: sock, wake: number) => boolean) | null;
 }
 
 export class sock {
@@ -171,6 +185,8 @@ export class sock {
 	/** Stream sockets: truesize in the write queue, and what is reserved of the protocol's memory. */
 	sk_wmem_queued = 0;
 	sk_forward_alloc = 0;
+	/** Its protocol's memory and limits; null for protocols that count none. */
+	sk_memory: proto_memory | null;
 	/** What the device of the route takes in one piece; 0 when it segments nothing. */
 	sk_gso_max_size = 0;
 	sk_gso_max_segs = 0;
@@ -203,6 +219,7 @@ export class sock {
 		this.sk_prot = prot;
 		this.sk_rcvbuf = net.machine.sock.sysctl_rmem_default;
 		this.sk_sndbuf = net.machine.sock.sysctl_wmem_default;
+		this.sk_memory = type === SOCK_STREAM && protocol === IPPROTO_TCP ? net.machine.sock.tcp_memory : null;
 	}
 }
 
@@ -215,6 +232,8 @@ export class sock_global {
 	sysctl_optmem_max = 131072;
 	/** Last socket inode number. */
 	ino = 1000;
+	/** TCP's memory: the limits of a machine of 24 GiB. */
+	tcp_memory: proto_memory = new proto_memory([287898, 383867, 575796]);
 }
 
 export function sk_alloc(net: net, family: number, type: number, protocol: number, prot: proto): sock {
@@ -278,8 +297,10 @@ export function sock_error(sk: sock): number {
 
 // ---- buffers ---------------------------------------------------------------------------------------------------------------------
 
-function sock_rfree(skb: sk_buff): void {
-	skb.sk!.sk_rmem_alloc -= skb.truesize;
+export function sock_rfree(skb: sk_buff): void {
+	const sk = skb.sk!;
+	sk.sk_rmem_alloc -= skb.truesize;
+	sk_mem_uncharge(sk, skb.truesize);
 }
 
 function sock_wfree(skb: sk_buff): void {
@@ -294,6 +315,7 @@ export function skb_set_owner_r(skb: sk_buff, sk: sock): void {
 	skb.sk = sk;
 	skb.destructor = sock_rfree;
 	sk.sk_rmem_alloc += skb.truesize;
+	sk_mem_charge(sk, skb.truesize);
 }
 
 /** Charges the packet to the socket's send buffer. */
