@@ -133,7 +133,12 @@ async function main(): Promise<number> {
 			let verdict: Verdict;
 			try {
 				const s = loadScenario(file, shown);
-				verdict = await judge(s, options, versions);
+				try {
+					verdict = await judge(s, options, versions);
+				} catch (e) {
+					if (!(live && e instanceof SideError && e.message.endsWith('too busy'))) throw e;
+					verdict = { kind: 'failed', note: e.message };
+				}
 				// The live kernel draws at random and shares its machine: what is a difference shows again.
 				if (verdict.kind === 'failed' && live && !known.has(file)) {
 					const first = verdict.note;

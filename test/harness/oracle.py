@@ -94,7 +94,7 @@ def trace_open():
     trace_sweep()
     folder = f'{TRACING}/instances/linnet-{os.getpid()}'
     os.mkdir(folder)
-    write(f'{folder}/buffer_size_kb', '2048')
+    write(f'{folder}/buffer_size_kb', '8192')
     write(f'{folder}/events/kmem/kmem_cache_alloc/filter', 'name == "skbuff_head_cache" || name == "skbuff_fclone_cache"')
     write(f'{folder}/trace_clock', 'global')
     for event in ('sched/sched_process_fork', 'kmem/kmem_cache_alloc', 'net/netif_receive_skb_entry', 'net/napi_gro_receive_entry',
@@ -116,6 +116,7 @@ class Trace:
     """
 
     def __init__(self, folder, agent_pid):
+        self.folder = folder
         self.fd = os.open(f'{folder}/trace_pipe', os.O_RDONLY | os.O_NONBLOCK)
         self.agent = agent_pid
         self.ours = {agent_pid}
@@ -174,6 +175,11 @@ class Trace:
         m = re.search(pattern, text)
         if m:
             self.buffers[m[1]] = mine
+
+    def lost(self):
+        """Events that the rings had no room for: the machine was too busy to tell what was dropped."""
+        return sum(int(n) for cpu in os.listdir(f'{self.folder}/per_cpu')
+                   for n in re.findall(r'^(?:overrun|dropped events): (\d+)', read(f'{self.folder}/per_cpu/{cpu}/stats'), re.M))
 
     def take(self):
         self.poll()
@@ -451,7 +457,9 @@ class Agent:
     def pause(self, seconds):
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            self.relay(left)
+            self.relay(min(left, 0.1))
+            if self.trace:
+                self.trace.poll()
 
     # ------------------------------------------------------------------ processes
 
@@ -682,6 +690,8 @@ class Agent:
         for name, host in self.hosts.items():
             now, base = self.counters(host), self.base.get(name, {})
             counters[name] = {k: v - base.get(k, 0) for k, v in now.items() if v != base.get(k, 0)}
+        if self.trace and (lost := self.trace.lost()):
+            raise RuntimeError(f'{lost} events of the drop trace were lost: the machine is too busy')
         result = {'frames': self.frames, 'counters': counters, 'drops': self.trace.take() if self.trace else None}
         if self.kmsg is not None:
             lines = []
@@ -716,6 +726,8 @@ class Agent:
             self.selector.unregister(0)
             try:
                 answer = {'ok': True} | (getattr(self, 'op_' + q['op'])(q) or {})
+                if self.trace:
+                    self.trace.poll()  # its rings are finite, and all the machine's packets are in them
             except (OSError, RuntimeError, KeyError, ValueError) as e:
                 answer = {'ok': False, 'error': f'{e}' if isinstance(e, RuntimeError) else f'{type(e).__name__}: {e}'}
             self.selector.register(0, selectors.EVENT_READ, None)
