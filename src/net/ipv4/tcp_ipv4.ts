@@ -18,7 +18,7 @@ import {
 	TCP_MIB_OUTRSTS,
 	TCP_MIB_OUTSEGS,
 } from '../../uapi/linux/snmp.ts';
-import { IP_PMTUDISC_DO, IPPROTO_TCP, SOCK_RAW } from '../../uapi/linux/socket.ts';
+import { IP_PMTUDISC_DO, IPPROTO_TCP, SOCK_RAW, type sockaddr } from '../../uapi/linux/socket.ts';
 import {
 	SKB_DROP_REASON_NO_SOCKET,
 	SKB_DROP_REASON_NOT_SPECIFIED,
@@ -36,11 +36,13 @@ import {
 	skb_checksum,
 } from '../core/skbuff.ts';
 import { TCP_INC_STATS } from '../core/snmp.ts';
+import type { sock } from '../core/sock.ts';
 import { inet_add_protocol, type net_protocol } from './af_inet.ts';
 import { inet_ctl_sock_create } from './icmp.ts';
 import { ip_hdr_daddr, ip_hdr_saddr, ip_hdr_tos } from './ip.ts';
 import { ip_reply_arg, ip_send_unicast_reply } from './ip_append.ts';
 import type { rtable } from './route.ts';
+import type { tcp_timewait_sock } from './tcp_sock.ts';
 
 /** Whether the segment's sum is good. */
 function tcp_checksum_ok(skb: sk_buff): boolean {
@@ -140,3 +142,26 @@ export function tcp_init(machine: Machine): void {
 	register_pernet_subsys(machine, { name: 'tcp_sk', init: tcp_sk_init, exit: tcp_sk_exit });
 	inet_add_protocol(machine, tcp_protocol, IPPROTO_TCP);
 }
+
+/** Whether a TIME_WAIT entry may give way to a new connection of `sk` (RFC 6191); sets where its sequence numbers begin. */
+export function tcp_twsk_unique(sk: sock, tw: tcp_timewait_sock): boolean {
+	return false;
+}
+/** connect(2). Return: 0 or -errno. */
+export function tcp_v4_connect(sk: sock, addr: sockaddr): number {
+	return -111;
+}
+/** Sets the checksum of a segment that goes (CHECKSUM_PARTIAL). */
+export function tcp_v4_send_check(sk: sock, skb: sk_buff): void {}
+export function __tcp_v4_send_check(skb: sk_buff, saddr: number, daddr: number): void {}
+/** Takes a segment for `sk` (a connection or a listener). Consumes skb. */
+export function tcp_v4_do_rcv(sk: sock, skb: sk_buff): number {
+	return 0;
+}
+export function tcp_v4_conn_request(sk: sock, skb: sk_buff): number {
+	return 0;
+}
+export function tcp_v4_init_sock(sk: sock): number {
+	return 0;
+}
+export function tcp_v4_destroy_sock(sk: sock): void {}

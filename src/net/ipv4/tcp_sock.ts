@@ -8,9 +8,9 @@
  */
 import { HZ, type hrtimer, type timer_list } from '../../kernel/time.ts';
 import type { dst_entry } from '../core/dst.ts';
+import type { flowi4 } from '../core/flow.ts';
 import type { net } from '../core/net_namespace.ts';
 import type { sk_buff } from '../core/skbuff.ts';
-import type { flowi4 } from '../core/flow.ts';
 import { sk_buff_head } from '../core/skbuff_queue.ts';
 import type { sock } from '../core/sock.ts';
 import type { inet_bind_bucket, inet_hash_node } from './inet_hashtables.ts';
@@ -810,6 +810,8 @@ export class tcp_timewait_sock {
 	tw_txhash = 0;
 	tw_ino = 0;
 	tw_uid = 0;
+	tw_reuse = 0;
+	tw_reuseport = false;
 	// tcp_timewait_sock
 	tw_rcv_nxt = 0;
 	tw_snd_nxt = 0;
