@@ -26,9 +26,17 @@ export interface ctl_table {
 	extra: unknown;
 }
 
+/** Files that nobody looked at yet: below `path`, of `owner`. */
+interface ctl_dir {
+	path: string;
+	make: (owner: unknown) => ctl_table[];
+	owner: unknown;
+}
+
 /** The tables of one kernel (global ones) or of one namespace (`net.sysctls`). */
 export class sysctl_root {
 	tables: Map<string, ctl_table> = new Map();
+	dirs: ctl_dir[] = [];
 }
 
 export const INT_MIN = -0x80000000;
@@ -78,20 +86,51 @@ export function register_sysctl(root: sysctl_root, tables: readonly ctl_table[])
 	for (const t of tables) root.tables.set(t.procname, t);
 }
 
+/** As register_sysctl for what `make` (a function of a module) gives: all below `path`, and made when somebody looks. */
+export function register_sysctl_dir<T>(
+	root: sysctl_root,
+	path: string,
+	make: (owner: T) => ctl_table[],
+	owner: T,
+): void {
+	root.dirs.push({ path: path + '/', make: make as (owner: unknown) => ctl_table[], owner });
+}
+
+/** Makes the tables of which one may be at `path`; '' is all. */
+function make_tables(root: sysctl_root, path: string): void {
+	let waiting = 0;
+	for (const d of root.dirs) {
+		if (path !== '' && !path.startsWith(d.path)) root.dirs[waiting++] = d;
+		else register_sysctl(root, d.make(d.owner));
+	}
+	root.dirs.length = waiting;
+}
+
 /** Takes out every table at or below `path`. */
 export function unregister_sysctl(root: sysctl_root, path: string): void {
+	// What is below and was not looked at need not be made.
+	root.dirs = root.dirs.filter((d) => !d.path.startsWith(path + '/'));
+	make_tables(root, path);
 	for (const name of [...root.tables.keys()]) {
 		if (name === path || name.startsWith(path + '/')) root.tables.delete(name);
 	}
 }
 
-function lookup(net: net, path: string): ctl_table | undefined {
-	return net.sysctls.tables.get(path) ?? net.machine.sysctl.tables.get(path);
+function root_find(root: sysctl_root, path: string): ctl_table | undefined {
+	const t = root.tables.get(path);
+	if (t !== undefined || root.dirs.length === 0) return t;
+	make_tables(root, path);
+	return root.tables.get(path);
+}
+
+/** The table of /proc/sys/`path` as seen from `net`. */
+export function sysctl_find(net: net, path: string): ctl_table | undefined {
+	return root_find(net.sysctls, path) ?? root_find(net.machine.sysctl, path);
 }
 
 /** Reads /proc/sys/`path` as seen from `net`. Return: the text without newline, or -errno. */
 export function sysctl_read(net: net, path: string): string | number {
-	const t = lookup(net, path);
+	const t = sysctl_find(net, path);
 	if (t === undefined) return -ENOENT;
 	if ((t.mode & 0o444) === 0) return -EPERM;
 	return t.read(t, net);
@@ -99,7 +138,7 @@ export function sysctl_read(net: net, path: string): string | number {
 
 /** Writes /proc/sys/`path` from `net`. Return: 0 or -errno. */
 export function sysctl_write(net: net, path: string, text: string): number {
-	const t = lookup(net, path);
+	const t = sysctl_find(net, path);
 	if (t === undefined) return -ENOENT;
 	if ((t.mode & 0o222) === 0) return -EPERM;
 	return t.write(t, net, text);
@@ -107,5 +146,7 @@ export function sysctl_write(net: net, path: string, text: string): number {
 
 /** All paths that `net` sees, sorted. */
 export function sysctl_paths(net: net): string[] {
+	make_tables(net.machine.sysctl, '');
+	make_tables(net.sysctls, '');
 	return [...new Set([...net.machine.sysctl.tables.keys(), ...net.sysctls.tables.keys()])].sort();
 }

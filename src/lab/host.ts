@@ -6,6 +6,7 @@ import type { Cable, CablePort } from '../drivers/net/cable.ts';
 import { vnic_create, vnic_plug } from '../drivers/net/vnic.ts';
 import { Machine } from '../kernel/machine.ts';
 import { send_sig } from '../kernel/sched.ts';
+import { sysctl_find } from '../kernel/sysctl.ts';
 import { dev_open } from '../net/core/dev.ts';
 import { drop_reason_name } from '../net/core/dropreason.ts';
 import type { net } from '../net/core/net_namespace.ts';
@@ -109,7 +110,7 @@ export class Host {
 	}
 
 	private setSysctl(path: string, value: string): number {
-		const t = this.machine.init_net.sysctls.tables.get(path) ?? this.machine.sysctl.tables.get(path);
+		const t = sysctl_find(this.machine.init_net, path);
 		return t === undefined ? -2 : t.write(t, this.machine.init_net, value);
 	}
 

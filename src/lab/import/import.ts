@@ -3,6 +3,7 @@
  * What is missing is assumed, what is not modelled is left out, and both are said.
  */
 
+import { sysctl_find } from '../../kernel/sysctl.ts';
 import { restore } from '../../user/iptables/iptables-restore.ts';
 import type { Host, Nic } from '../host.ts';
 import { Surroundings } from '../surroundings.ts';
@@ -333,7 +334,7 @@ async function importSysctls(imp: ImportedHost): Promise<void> {
 	for (const s of [...snapshot.sysctls].sort((a, b) => sysctlRank(a.key) - sysctlRank(b.key))) {
 		if (!s.key.startsWith('net.')) continue;
 		const path = s.key.replace(/[./]/g, (c) => (c === '.' ? '/' : '.'));
-		const t = net.sysctls.tables.get(path) ?? host.machine.sysctl.tables.get(path);
+		const t = sysctl_find(net, path);
 		if (t === undefined) {
 			unknown.push(s.key);
 			continue;

@@ -3,7 +3,7 @@
  * A device's settings are copies of the default's; writing the default changes those devices that were not set themselves.
  */
 
-import { type ctl_table, INT_MAX, INT_MIN, register_sysctl, unregister_sysctl } from '../../kernel/sysctl.ts';
+import { type ctl_table, INT_MAX, INT_MIN, register_sysctl_dir, unregister_sysctl } from '../../kernel/sysctl.ts';
 import { HZ, msecs_to_jiffies } from '../../kernel/time.ts';
 import { EINVAL } from '../../uapi/asm-generic/errno.ts';
 import {
@@ -191,9 +191,15 @@ function gc_write(table: ctl_table, _net: net, text: string): number {
 /** Makes net/ipv4/neigh/DEV, or `default` (in the first namespace) for `dev` null. */
 export function neigh_sysctl_register(dev: net_device | null, parms: neigh_parms): void {
 	const net = dev !== null ? dev.net : parms.tbl.machine.init_net;
-	const path = `net/ipv4/neigh/${dev !== null ? dev.name : 'default'}`;
+	parms.sysctl_path = `net/ipv4/neigh/${dev !== null ? dev.name : 'default'}`;
+	parms.sysctl_net = net;
+	register_sysctl_dir(net.sysctls, parms.sysctl_path, neigh_make_tables, parms);
+}
+
+function neigh_make_tables(parms: neigh_parms): ctl_table[] {
+	const path = parms.sysctl_path;
 	const tables = VARS.map((v) => neigh_ctl_table(path, parms, v));
-	if (dev === null) {
+	if (parms.dev === null) {
 		for (const field of [...GC, 'gc_interval']) {
 			tables.push({
 				procname: `${path}/${field}`,
@@ -208,9 +214,7 @@ export function neigh_sysctl_register(dev: net_device | null, parms: neigh_parms
 			});
 		}
 	}
-	parms.sysctl_path = path;
-	parms.sysctl_net = net;
-	register_sysctl(net.sysctls, tables);
+	return tables;
 }
 
 export function neigh_sysctl_unregister(parms: neigh_parms): void {

@@ -10,7 +10,7 @@ import {
 	INT_MAX,
 	INT_MIN,
 	proc_dointvec_minmax,
-	register_sysctl,
+	register_sysctl_dir,
 } from '../../kernel/sysctl.ts';
 import { ENOENT } from '../../uapi/asm-generic/errno.ts';
 import { qdisc_lookup_ops } from '../sched/sch_generic.ts';
@@ -58,20 +58,21 @@ function netns_core_table(net: net): ctl_table[] {
 		ctl_int('net/core/wmem_default', sock, 'sysctl_wmem_default', SOCK_MIN_SNDBUF, INT_MAX),
 		ctl_int('net/core/rmem_default', sock, 'sysctl_rmem_default', SOCK_MIN_RCVBUF, INT_MAX),
 	];
-	return [
+	const tables = [
 		...(first ? buffers : buffers.map(read_only)),
 		ctl_int('net/core/somaxconn', net, 'core_sysctl_somaxconn', 0, INT_MAX),
 		ctl_int('net/core/optmem_max', sock, 'sysctl_optmem_max', 0, INT_MAX),
 		ctl_int('net/core/txrehash', net.machine.net, 'sysctl_txrehash', 0, 1),
 		ctl_int('net/core/tstamp_allow_data', net.machine.net, 'sysctl_tstamp_allow_data', 0, 1),
 	];
+	if (first) tables.push(...net_core_table(net));
+	return tables;
 }
 
-function sysctl_core_net_init(net: net): number {
-	register_sysctl(net.sysctls, netns_core_table(net));
-	if (net !== net.machine.init_net) return 0;
+/** What stands in the first namespace alone. */
+function net_core_table(net: net): ctl_table[] {
 	const core = net.machine.net;
-	register_sysctl(net.sysctls, [
+	return [
 		with_write(ctl_int('net/core/dev_weight', core, 'weight_p', 1, INT_MAX), proc_do_dev_weight),
 		with_write(ctl_int('net/core/dev_weight_rx_bias', core, 'dev_weight_rx_bias', 1, INT_MAX), proc_do_dev_weight),
 		with_write(ctl_int('net/core/dev_weight_tx_bias', core, 'dev_weight_tx_bias', 1, INT_MAX), proc_do_dev_weight),
@@ -87,7 +88,11 @@ function sysctl_core_net_init(net: net): number {
 		ctl_int('net/core/gro_normal_batch', core, 'gro_normal_batch', 1, INT_MAX),
 		ctl_int('net/core/max_skb_frags', core, 'max_skb_frags', 1, 17),
 		with_write(ctl_int('net/core/default_qdisc', core, 'default_qdisc'), set_default_qdisc),
-	]);
+	];
+}
+
+function sysctl_core_net_init(net: net): number {
+	register_sysctl_dir(net.sysctls, 'net/core', netns_core_table, net);
 	return 0;
 }
 

@@ -8,6 +8,7 @@ import {
 	type ctl_table,
 	proc_dointvec_minmax,
 	register_sysctl,
+	register_sysctl_dir,
 	unregister_sysctl,
 } from '../../kernel/sysctl.ts';
 import {
@@ -172,14 +173,18 @@ function entry(path: string, cnf: ipv4_devconf, attr: number, write: ctl_table['
 	return t;
 }
 
-function register_conf(net: net, name: string, cnf: ipv4_devconf): void {
-	const dir = `net/ipv4/conf/${name}/`;
+function make_conf({ dir, cnf }: { dir: string; cnf: ipv4_devconf }): ctl_table[] {
 	const tables = [entry(`${dir}forwarding`, cnf, IPV4_DEVCONF_FORWARDING, devinet_sysctl_forward)];
 	for (const [n, attr] of NAMES) {
 		tables.push(entry(dir + n, cnf, attr, devinet_conf_proc, attr === IPV4_DEVCONF_MC_FORWARDING ? 0o444 : 0o644));
 	}
 	for (const [n, attr] of FLUSHING) tables.push(entry(dir + n, cnf, attr, ipv4_doint_and_flush));
-	register_sysctl(net.sysctls, tables);
+	return tables;
+}
+
+function register_conf(net: net, name: string, cnf: ipv4_devconf): void {
+	const dir = `net/ipv4/conf/${name}`;
+	register_sysctl_dir(net.sysctls, dir, make_conf, { dir: `${dir}/`, cnf });
 }
 
 export function devinet_sysctl_register(in_dev: in_device): void {

@@ -9,7 +9,7 @@ import {
 	INT_MAX,
 	INT_MIN,
 	proc_dointvec_minmax,
-	register_sysctl,
+	register_sysctl_dir,
 } from '../../kernel/sysctl.ts';
 import { HZ } from '../../kernel/time.ts';
 import { EINVAL } from '../../uapi/asm-generic/errno.ts';
@@ -105,22 +105,22 @@ function ipv4_sysctl_rtcache_flush(_t: ctl_table, net: net, text: string): numbe
 	return 0;
 }
 
-export function route_sysctl_init_net(net: net): number {
+/** The files of net/ipv4/route, and what of net/ipv4 is its neighbour. */
+function ipv4_route_table(net: net): ctl_table[] {
 	const v4 = net.ipv4;
-	v4.rt_cache_stat = new rt_cache_stats();
 	const flush = ctl_int('net/ipv4/route/flush', {}, 'flush');
 	flush.mode = 0o200;
 	flush.read = read_nothing;
 	flush.write = ipv4_sysctl_rtcache_flush;
-	register_sysctl(net.sysctls, [
+	const tables = [
 		flush,
 		ctl_int('net/ipv4/route/min_pmtu', v4, 'sysctl_ip_rt_min_pmtu', 68, 65535),
 		ctl_jiffies('net/ipv4/route/mtu_expires', v4, 'sysctl_ip_rt_mtu_expires'),
 		ctl_int('net/ipv4/route/min_adv_mss', v4, 'sysctl_ip_rt_min_advmss'),
-	]);
+	];
 	if (net === net.machine.init_net) {
 		const g = v4.rt_global;
-		register_sysctl(net.sysctls, [
+		tables.push(
 			ctl_int('net/ipv4/route/gc_thresh', g, 'ip_rt_gc_thresh'),
 			ctl_int('net/ipv4/route/max_size', g, 'ip_rt_max_size'),
 			ctl_jiffies('net/ipv4/route/gc_min_interval', g, 'ip_rt_gc_min_interval'),
@@ -137,8 +137,14 @@ export function route_sysctl_init_net(net: net): number {
 			ctl_jiffies('net/ipv4/inet_peer_minttl', g, 'inet_peer_minttl'),
 			ctl_jiffies('net/ipv4/inet_peer_maxttl', g, 'inet_peer_maxttl'),
 			ctl_int('net/ipv4/fib_sync_mem', g, 'fib_sync_mem', 65536, 64 * 1024 * 1024),
-		]);
+		);
 	}
+	return tables;
+}
+
+export function route_sysctl_init_net(net: net): number {
+	net.ipv4.rt_cache_stat = new rt_cache_stats();
+	register_sysctl_dir(net.sysctls, 'net/ipv4', ipv4_route_table, net);
 	proc_create_net(net, 'stat/rt_cache', rt_cpu_seq_show);
 	return 0;
 }

@@ -3,7 +3,7 @@
  * Bounds are those that Linux 6.18 was seen to keep. Not here yet: net.ipv4.tcp_* (there is no TCP).
  */
 import type { Machine } from '../../kernel/machine.ts';
-import { ctl_int, type ctl_table, proc_dointvec_minmax, register_sysctl } from '../../kernel/sysctl.ts';
+import { ctl_int, type ctl_table, proc_dointvec_minmax, register_sysctl_dir } from '../../kernel/sysctl.ts';
 import { jhash_1word } from '../../lib/jhash.ts';
 import { EINVAL } from '../../uapi/asm-generic/errno.ts';
 import { type net, register_pernet_subsys } from '../core/net_namespace.ts';
@@ -82,7 +82,7 @@ function proc_fib_multipath_hash_seed(t: ctl_table, net: net, text: string): num
 	return 0;
 }
 
-function ipv4_sysctl_init_net(net: net): number {
+function ipv4_net_table(net: net): ctl_table[] {
 	const v4 = net.ipv4;
 	const d = 'net/ipv4/';
 	const u8 = (name: string, field: keyof netns_ipv4 & string, min = 0, max = 255): ctl_table =>
@@ -100,7 +100,7 @@ function ipv4_sysctl_init_net(net: net): number {
 	};
 	const seed = ctl_int(`${d}fib_multipath_hash_seed`, v4, 'sysctl_fib_multipath_hash_seed', 0, 0xffffffff);
 	seed.write = proc_fib_multipath_hash_seed;
-	register_sysctl(net.sysctls, [
+	return [
 		u8('ip_default_ttl', 'sysctl_ip_default_ttl', 1),
 		u8('ip_no_pmtu_disc', 'sysctl_ip_no_pmtu_disc'),
 		u8('ip_forward_use_pmtu', 'sysctl_ip_fwd_use_pmtu'),
@@ -139,7 +139,11 @@ function ipv4_sysctl_init_net(net: net): number {
 		ctl_int(`${d}fib_multipath_hash_fields`, v4, 'sysctl_fib_multipath_hash_fields', 1, 0xfff),
 		u8('fib_notify_on_flag_change', 'sysctl_fib_notify_on_flag_change', 0, 2),
 		seed,
-	]);
+	];
+}
+
+function ipv4_sysctl_init_net(net: net): number {
+	register_sysctl_dir(net.sysctls, 'net/ipv4', ipv4_net_table, net);
 	return 0;
 }
 

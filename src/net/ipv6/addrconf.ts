@@ -11,7 +11,7 @@ import {
 	INT_MAX,
 	INT_MIN,
 	proc_dointvec_minmax,
-	register_sysctl,
+	register_sysctl_dir,
 	unregister_sysctl,
 } from '../../kernel/sysctl.ts';
 import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER, register_netdevice_notifier } from '../core/dev.ts';
@@ -70,16 +70,21 @@ function addrconf_sysctl_disable(table: ctl_table, net: net, text: string): numb
 	return err;
 }
 
-function register_conf(net: net, name: string, cnf: ipv6_devconf): void {
+function make_conf({ dir, cnf }: { dir: string; cnf: ipv6_devconf }): ctl_table[] {
 	const tables: ctl_table[] = [];
 	for (const field of Object.keys(cnf)) {
 		const limits = field === 'hop_limit' ? [1, 255] : [INT_MIN, INT_MAX];
-		const t = ctl_int(`net/ipv6/conf/${name}/${field}`, cnf, field, limits[0], limits[1]);
+		const t = ctl_int(`${dir}/${field}`, cnf, field, limits[0], limits[1]);
 		if (field === 'forwarding') t.write = addrconf_sysctl_forward;
 		else if (field === 'disable_ipv6') t.write = addrconf_sysctl_disable;
 		tables.push(t);
 	}
-	register_sysctl(net.sysctls, tables);
+	return tables;
+}
+
+function register_conf(net: net, name: string, cnf: ipv6_devconf): void {
+	const dir = `net/ipv6/conf/${name}`;
+	register_sysctl_dir(net.sysctls, dir, make_conf, { dir, cnf });
 }
 
 function addrconf_sysctl_register(idev: inet6_dev): void {

@@ -4,7 +4,7 @@
  */
 import { proc_create_net } from '../../fs/proc_net.ts';
 import type { Machine } from '../../kernel/machine.ts';
-import { ctl_int, type ctl_table, INT_MAX, register_sysctl } from '../../kernel/sysctl.ts';
+import { ctl_int, type ctl_table, INT_MAX, register_sysctl, register_sysctl_dir } from '../../kernel/sysctl.ts';
 import { HZ } from '../../kernel/time.ts';
 import { EINVAL } from '../../uapi/asm-generic/errno.ts';
 import {
@@ -187,7 +187,7 @@ function ctl_readonly(t: ctl_table): ctl_table {
 
 const P = 'net/netfilter/nf_conntrack_';
 
-function nf_conntrack_standalone_init_sysctl(net: net): void {
+function nf_ct_sysctl_table(net: net): ctl_table[] {
 	const g = net.machine.ct;
 	const n = net.ct;
 	const first = net === net.machine.init_net;
@@ -239,15 +239,19 @@ function nf_conntrack_standalone_init_sysctl(net: net): void {
 	];
 	for (let i = 0; i < sctp.length; i++)
 		tables.push(ctl_jiffies('sctp_timeout_' + sctp[i], n.sctp_timeouts, String(i + 1)));
-	if (first) {
-		register_sysctl(net.sysctls, [ctl_int('net/nf_conntrack_max', g, 'nf_conntrack_max')]);
-	} else {
+	if (!first) {
 		// What is one for the whole machine can be seen everywhere and set in the first namespace.
 		for (const t of tables) {
 			if (t.data === (g as unknown)) t.mode = 0o444;
 		}
 	}
-	register_sysctl(net.sysctls, tables);
+	return tables;
+}
+
+function nf_conntrack_standalone_init_sysctl(net: net): void {
+	register_sysctl_dir(net.sysctls, 'net/netfilter', nf_ct_sysctl_table, net);
+	if (net !== net.machine.init_net) return;
+	register_sysctl(net.sysctls, [ctl_int('net/nf_conntrack_max', net.machine.ct, 'nf_conntrack_max')]);
 }
 
 function nf_conntrack_pernet_init(net: net): number {
