@@ -6,7 +6,7 @@
 export const CAPTURE_SCRIPT = `#!/bin/sh
 # Collects this host's network configuration for linnet: reads only, changes nothing.
 # Usage (as root): sh capture.sh [FOLDER]      then: linnet trace --host FOLDER ...
-# It holds addresses, routes, firewall rules, sysctls and live connections. Read it before you share it.
+# It holds addresses, routes, firewall rules, sysctls, live connections and which programs listen. Read it before you share it.
 set -u
 out=\${1:-linnet-$(uname -n)-$(date -u +%Y%m%dT%H%M%SZ)}
 mkdir -p "$out" || exit 1
@@ -29,6 +29,8 @@ get sysctl         sysctl -a -r ^net
 get iptables-save  iptables-save -c
 get iptables-legacy-save iptables-legacy-save -c
 get conntrack      conntrack -L -o extended
+get listeners      ss -H -lntup
+get nft.json       nft -j list ruleset
 get rt_tables      cat /etc/iproute2/rt_tables
 rm -f "$out/.err"
 echo "$out: $(ls "$out" | tr '\\n' ' ')"

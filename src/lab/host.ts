@@ -180,6 +180,11 @@ export class Host {
 		});
 	}
 
+	/** A process that stays until the world ends: for what holds sockets without being a program that runs. */
+	daemon(name: string): Process {
+		return this.shell.process([name], this.machine.init_net);
+	}
+
 	/** Starts a script that goes on in the background. Its output can be read while it runs. */
 	spawn(script: string, options: ShellOptions = {}): Job {
 		const proc = this.shell.process(['sh', '-c', script], this.namespace(options.netns));

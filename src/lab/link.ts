@@ -3,6 +3,7 @@
  * Each end is a `Cable` for its NIC (drivers/net/cable.ts). A frame that a NIC sends is copied, travels, and is copied into the other NIC.
  */
 import type { Cable, CablePort, frame_offload } from '../drivers/net/cable.ts';
+import type { journey } from '../kernel/trace.ts';
 import { clock_event, type EventQueue } from '../lib/event_queue.ts';
 import { Random } from '../lib/random.ts';
 import type { Nic } from './host.ts';
@@ -44,6 +45,8 @@ class Flight {
 	offload: frame_offload | null = null;
 	arrives = 0;
 	from: End | null = null;
+	/** Of a traced packet: the machine at the other end continues it. */
+	journey: journey | null = null;
 }
 
 const FREE_MAX = 1024;
@@ -52,6 +55,8 @@ const FREE_MAX = 1024;
 abstract class Medium {
 	readonly clock: EventQueue;
 	readonly options: Required<LinkOptions>;
+	/** As journeys name it. */
+	readonly title: string;
 	protected ends: End[] = [];
 	private random: Random;
 	private free: Flight[] = [];
@@ -62,6 +67,7 @@ abstract class Medium {
 
 	constructor(clock: EventQueue, seed: number, name: string, options: LinkOptions) {
 		this.clock = clock;
+		this.title = name;
 		this.random = new Random(seed, name);
 		this.options = {
 			delay: 0,
@@ -103,16 +109,27 @@ abstract class Medium {
 	lost = 0;
 
 	/** @internal A NIC sends. */
-	send(from: End, frame: Uint8Array, start: number, len: number, offload: frame_offload | null): void {
+	send(
+		from: End,
+		frame: Uint8Array,
+		start: number,
+		len: number,
+		offload: frame_offload | null,
+		journey: journey | null,
+	): void {
 		if (this.monitors.length > 0) this.see(from, 'out', frame, start, len);
-		if (!from.up) return;
+		if (!from.up) {
+			if (journey !== null) this.tell(from, journey, 'lost', 'the cable is unplugged');
+			return;
+		}
 		if (this.plain) {
-			this.launch(from, frame, start, len, offload, this.clock.now + this.delayNs);
+			this.launch(from, frame, start, len, offload, this.clock.now + this.delayNs, journey);
 			return;
 		}
 		const o = this.options;
 		if (o.loss > 0 && this.random.float() < o.loss) {
 			this.lost++;
+			if (journey !== null) this.tell(from, journey, 'lost', `by chance, ${o.loss * 100} % are`);
 			return;
 		}
 		let at = this.clock.now;
@@ -120,6 +137,7 @@ abstract class Medium {
 			const ns = ((len + 24) * 8 * 1e9) / o.rate; // preamble, FCS and gap as on Ethernet
 			if ((from.busy - at) / ns >= o.queue) {
 				this.lost++;
+				if (journey !== null) this.tell(from, journey, 'lost', `its queue of ${o.queue} frames is full`);
 				return;
 			}
 			from.busy = Math.max(from.busy, at) + ns;
@@ -127,12 +145,31 @@ abstract class Medium {
 		}
 		at += this.delayNs;
 		if (o.jitter > 0) at = Math.max(this.clock.now, at + Math.round((this.random.float() * 2 - 1) * o.jitter * 1e6));
-		const flight = this.launch(from, frame, start, len, offload, at);
+		const flight = this.launch(from, frame, start, len, offload, at, journey);
 		if (o.corrupt > 0 && this.random.float() < o.corrupt) {
 			const bit = this.random.below(len * 8);
 			flight.bytes[bit >> 3] ^= 1 << (bit & 7);
+			if (journey !== null) this.tell(from, journey, 'corrupted', `bit ${bit} was flipped`);
 		}
-		if (o.duplicate > 0 && this.random.float() < o.duplicate) this.launch(from, frame, start, len, offload, at);
+		if (o.duplicate > 0 && this.random.float() < o.duplicate) {
+			this.launch(from, frame, start, len, offload, at, journey);
+			if (journey !== null) this.tell(from, journey, 'duplicated', 'it comes twice');
+		}
+	}
+
+	/** Tells a journey what happens to its frame here. */
+	private tell(from: End, journey: journey, event: string, why?: string): void {
+		journey.records.push({
+			ts: this.clock.now,
+			kind: 'link',
+			machine: from.nic.host.name,
+			netns: '',
+			dev: from.nic.name,
+			fn: 'link',
+			detail: why === undefined ? { link: this.title, event } : { link: this.title, event, why },
+			header: null,
+			mark: 0,
+		});
 	}
 
 	private launch(
@@ -142,6 +179,7 @@ abstract class Medium {
 		len: number,
 		offload: frame_offload | null,
 		at: number,
+		journey: journey | null,
 	): Flight {
 		const flight = this.free.pop() ?? new Flight();
 		if (flight.bytes.length < len) flight.bytes = new Uint8Array(len);
@@ -150,6 +188,8 @@ abstract class Medium {
 		flight.offload = offload === null ? null : { ...offload };
 		flight.arrives = at;
 		flight.from = from;
+		flight.journey = journey;
+		if (journey !== null) this.tell(from, journey, 'carried', `${(at - this.clock.now) / 1e6} ms`);
 		from.enqueue(flight);
 		return flight;
 	}
@@ -158,6 +198,7 @@ abstract class Medium {
 	land(flight: Flight): void {
 		this.deliver(flight.from!, flight);
 		flight.offload = null;
+		flight.journey = null;
 		flight.from = null;
 		if (this.free.length < FREE_MAX) this.free.push(flight);
 	}
@@ -167,7 +208,7 @@ abstract class Medium {
 	protected hand(to: End, flight: Flight): void {
 		if (!to.up || to.port === null) return;
 		if (this.monitors.length > 0) this.see(to, 'in', flight.bytes, 0, flight.len);
-		to.port.receive(flight.bytes, 0, flight.len, flight.offload);
+		to.port.receive(flight.bytes, 0, flight.len, flight.offload, flight.journey);
 	}
 
 	private see(end: End, direction: 'in' | 'out', frame: Uint8Array, start: number, len: number): void {
@@ -204,8 +245,14 @@ class End implements Cable {
 		this.event = new clock_event(arrive, this);
 	}
 
-	send(frame: Uint8Array, start: number, len: number, offload: frame_offload | null): void {
-		this.medium.send(this, frame, start, len, offload);
+	send(
+		frame: Uint8Array,
+		start: number,
+		len: number,
+		offload: frame_offload | null,
+		journey: journey | null = null,
+	): void {
+		this.medium.send(this, frame, start, len, offload, journey);
 	}
 
 	setUp(up: boolean): void {

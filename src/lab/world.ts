@@ -15,7 +15,10 @@
 
 import type { Scheduler, task_struct } from '../kernel/sched.ts';
 import { EventQueue } from '../lib/event_queue.ts';
+import { explain, type PacketJourney, type RuleLookup } from '../trace/explain.ts';
+import { Recorder } from '../trace/recorder.ts';
 import { Host, type HostOptions, type Nic } from './host.ts';
+import { ruleLines } from './import/snapshot.ts';
 import { Link, type LinkOptions, Switch } from './link.ts';
 
 export interface WorldOptions {
@@ -123,6 +126,37 @@ export class World implements Scheduler {
 			this.goals.sort((x, y) => x.at - y.at);
 			this.drive();
 		});
+	}
+
+	/**
+	 * Follows every packet that comes into being on any host while `work` goes on, over cables and through all that they do to it.
+	 * Return: the journeys, in the order in which they began; `continued` is where each went on.
+	 */
+	async trace(work: () => Promise<unknown>): Promise<PacketJourney[]> {
+		const recorder = new Recorder();
+		for (const h of this.hosts.values()) recorder.start(h.machine);
+		try {
+			await work();
+		} finally {
+			for (const h of this.hosts.values()) recorder.stop(h.machine);
+		}
+		const roots = recorder.take();
+		const look = await this.ruleTexts();
+		return roots.filter((j) => j.records.length > 0).map((j) => explain(j, look));
+	}
+
+	/** What the rules of all hosts say, as iptables-save prints them. */
+	private async ruleTexts(): Promise<RuleLookup> {
+		const texts = new Map<string, string>();
+		for (const h of this.hosts.values()) {
+			if (h.machine.init_net.xt.tables.every((t) => t.length === 0)) continue;
+			const saved = await h.exec(['iptables-save']);
+			for (const r of ruleLines('', saved.stdout)) texts.set(`${h.name}/${r.table}/${r.chain}/${r.num}`, r.text);
+		}
+		return (machine, table, chain, num) => {
+			const text = texts.get(`${machine}/${table}/${chain}/${num}`);
+			return text === undefined ? undefined : { text };
+		};
 	}
 
 	/**

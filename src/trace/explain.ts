@@ -2,9 +2,9 @@
  * trace/explain.ts: what became of a packet, and why: the end of its journey, and who decided it. The lines are made in steps.ts.
  */
 import type { journey, trace_record } from '../kernel/trace.ts';
-import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../packet/capture_file.ts';
-import { describe } from '../packet/dissect/text.ts';
-import { type Dissection, diffHeaders, dissect, summary } from '../packet/dissect.ts';
+import { Headers, routeText, ruleText, stepsOf, str } from './steps.ts';
+
+export { packetLine } from './steps.ts';
 
 /** One line of a journey. */
 export interface JourneyStep {
@@ -37,6 +37,7 @@ export type JourneyAction =
 	| 'answer'
 	| 'queue'
 	| 'consume'
+	| 'lost'
 	| 'undecided';
 
 /** Where a rule stands. */
@@ -98,8 +99,15 @@ export interface LocalPacket {
 	reply: boolean;
 }
 
-/** Says why it is taken that somebody has a socket for the packet all the same; null: nobody has. */
-export type LocalLookup = (packet: LocalPacket) => string | null;
+/** What is known of a host's sockets beside those that are open here. */
+export interface LocalLookup {
+	/** Why it is taken that somebody has a socket for the packet all the same; null: nobody has. */
+	taken(packet: LocalPacket): string | null;
+	/** Whose socket it is that took a packet; '' where nobody knows. */
+	holder(protocol: string, port: number): string;
+}
+
+const NOBODY: LocalLookup = { taken: () => null, holder: () => '' };
 
 export function ruleName(r: RuleRef): string {
 	return r.num > 0 ? `${r.table}/${r.chain} rule ${r.num}` : `${r.table}/${r.chain} policy`;
@@ -139,7 +147,7 @@ export function explain(
 	root: journey,
 	look: RuleLookup = () => undefined,
 	brief = false,
-	local: LocalLookup = () => null,
+	local: LocalLookup = NOBODY,
 ): PacketJourney {
 	const records = root.records;
 	const headers = new Headers();
@@ -162,6 +170,7 @@ export function explain(
 	let conntrack: Record<string, unknown> | null = null;
 	let rejected = false;
 	let route: Record<string, unknown> | null = null;
+	let link: Record<string, unknown> | null = null;
 	let undecided: Record<string, unknown> | null = null;
 	for (const r of records) {
 		if (r.kind === 'fn') continue;
@@ -181,6 +190,7 @@ export function explain(
 		if (r.kind === 'route') route = d;
 		if (r.kind === 'drop') dropped = r;
 		if (r.kind === 'tx') sent = r;
+		if (r.kind === 'link') link = d;
 		// By lo it comes back to us: the end is what happens there.
 		if (r.kind === 'rx') sent = null;
 		if (r.kind === 'socket') {
@@ -202,7 +212,7 @@ export function explain(
 		const assumed =
 			unheard === null || delivered !== null || dropped.detail?.reason !== 'NO_SOCKET'
 				? null
-				: local(localPacket(unheard, conntrack, unheard.detail ?? NOTHING));
+				: local.taken(localPacket(unheard, conntrack, unheard.detail ?? NOTHING));
 		if (assumed !== null) {
 			deliver(out, assumed);
 			return out;
@@ -224,9 +234,14 @@ export function explain(
 	} else if (sent !== null) {
 		out.action = records[0].kind === 'rx' || records.some((r) => r.fn === 'ip_forward') ? 'forward' : 'send';
 		out.out = { dev: str(sent.detail?.dev) || sent.dev, packet: headers.line(sent.header) };
+		if (link?.event === 'lost') {
+			out.action = 'lost';
+			out.why = `${str(link.link)}: ${str(link.why)}`;
+		}
 	} else if (delivered !== null) {
 		out.action = 'deliver';
-		const who = str(delivered.detail?.process);
+		const port = /:(\d+)$/.exec(str(delivered.detail?.local));
+		const who = port === null ? '' : local.holder(str(delivered.detail?.protocol).toLowerCase(), Number(port[1]));
 		if (who !== '') out.why = `to ${who}`;
 	} else if (records.some((r) => r.kind === 'consume')) {
 		const fragments = out.caused.filter((c) => c.out !== undefined);

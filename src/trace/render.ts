@@ -32,8 +32,8 @@ function stepLines(s: JourneyStep, n: number, o: Required<RenderOptions>): strin
 	const phase = s.phase.padEnd(MARGIN);
 	const text = s.phase === 'drop' ? c.red(s.text) : s.decision ? s.text : c.dim(s.text);
 	lines.push(`  ${String(n).padStart(3)}  ${c.cyan(phase)}  ${text}`);
-	const changes = s.changes.filter(() => s.phase !== 'nat' || o.detailed);
-	if (changes.length > 0 && s.phase !== 'nat') lines.push(c.dim(`       ${''.padEnd(MARGIN)}  ${changes.join(', ')}`));
+	if (s.changes.length > 0 && s.phase !== 'nat' && s.phase !== 'forward')
+		lines.push(c.dim(`       ${''.padEnd(MARGIN)}  ${s.changes.join(', ')}`));
 	if (o.detailed) lines.push(c.dim(`       ${''.padEnd(MARGIN)}  ${s.fn}()  t=${(s.time / 1e9).toFixed(9)}`));
 	return lines;
 }
@@ -45,13 +45,21 @@ export function actionLine(j: PacketJourney): string {
 		case 'send':
 			return `${j.action}${j.out === undefined ? '' : ` out ${j.out.dev}: ${j.out.packet}`}`;
 		case 'drop': {
-			const told = j.caused.find((c) => c.packet.includes('ICMP'));
+			const told = j.caused.find((c) => c.packet.includes('ICMP') && c.out !== undefined);
 			return told === undefined ? 'drop' : `drop, and tell the sender: ${told.packet}`;
 		}
 		case 'consume':
 			return 'consume (taken by the kernel itself)';
 		case 'reject':
 			return `reject${j.caused[0] === undefined ? '' : ` with ${j.caused[0].packet}`}`;
+		case 'answer': {
+			const told = j.caused.find((c) => c.out !== undefined || c.action === 'queue');
+			return `answer${told === undefined ? '' : ` with ${told.packet}`}`;
+		}
+		case 'deliver':
+			return `deliver to the host itself${j.why === undefined ? '' : ` (${j.why.replace(/^to /, '')})`}`;
+		case 'lost':
+			return 'lost on the way';
 		case 'queue':
 			return 'queue (it waits: for a neighbour, for more fragments, or in NFQUEUE)';
 		default:
@@ -77,30 +85,57 @@ export function configLine(j: PacketJourney): string {
 	return '';
 }
 
+/** The journey and where it went on, machine by machine: of several ends of a cable the one that took the packet. */
+export function wholeWay(j: PacketJourney): PacketJourney[] {
+	const way = [j];
+	for (let at = j; at.continued.length > 0; ) {
+		const taken = at.continued.find((c) => c.action !== 'drop') ?? at.continued[0];
+		way.push(taken);
+		at = taken;
+	}
+	return way;
+}
+
 /** The whole journey as lines. */
 export function render(j: PacketJourney, options: RenderOptions = {}): string[] {
 	const o: Required<RenderOptions> = { detailed: options.detailed ?? false, colour: options.colour ?? noColour };
 	const c = o.colour;
 	const lines: string[] = [];
-	for (const [i, s] of j.steps.entries()) lines.push(...stepLines(s, i + 1, o));
+	const way = wholeWay(j);
+	const last = way[way.length - 1];
+	let n = 0;
+	for (const part of way) {
+		if (way.length > 1) lines.push(c.bold(`${part.machine}:`));
+		for (const s of part.steps) lines.push(...stepLines(s, ++n, o));
+	}
 	lines.push('');
 	const paint =
-		j.action === 'drop' || j.action === 'reject'
+		last.action === 'drop' || last.action === 'reject' || last.action === 'lost'
 			? c.red
-			: j.action === 'undecided' || j.action === 'queue'
+			: last.action === 'undecided' || last.action === 'queue'
 				? c.yellow
 				: c.green;
-	lines.push(`${c.bold('Action:')} ${paint(actionLine(j))}`);
-	const reason = reasonLine(j);
+	lines.push(`${c.bold('Action:')} ${paint(actionLine(last))}${way.length > 1 ? ` at ${last.machine}` : ''}`);
+	const reason = reasonLine(last);
 	if (reason !== '') lines.push(`${c.bold('Reason:')} ${reason}`);
-	else if (j.why !== undefined) lines.push(`${c.bold('Note:')} ${j.why}`);
-	const config = configLine(j);
+	else if (last.why !== undefined && last.action !== 'deliver') lines.push(`${c.bold('Note:')} ${last.why}`);
+	const config = configLine(last);
 	if (config !== '') lines.push(`${c.bold('Config:')} ${config}`);
-	if (j.counter !== undefined) lines.push(`${c.bold('Counter:')} ${j.counter}`);
-	for (const child of j.caused) {
-		if (child.steps.length === 0 || child.packet === '') continue;
-		lines.push('', c.bold(`It caused: ${child.packet}`));
-		lines.push(...render(child, options).map((l) => '  ' + l));
+	if (last.counter !== undefined) lines.push(`${c.bold('Counter:')} ${last.counter}`);
+	if (last.assumed !== undefined) lines.push(`${c.bold('Assumed:')} ${last.assumed}`);
+	for (const part of way) {
+		for (const other of part.continued)
+			if (!way.includes(other))
+				lines.push(c.dim(`Also at ${other.machine}: ${[actionLine(other), reasonLine(other)].join(' ')}`));
+		for (const child of part.caused) {
+			if (child.packet === '' || (child.steps.length === 0 && child.continued.length === 0)) continue;
+			const heading =
+				part.assumed === undefined
+					? `It caused: ${child.packet}`
+					: `If nobody listened, it would cause: ${child.packet}`;
+			lines.push('', c.bold(heading));
+			lines.push(...render(child, options).map((l) => (l === '' ? '' : '  ' + l)));
+		}
 	}
 	return lines;
 }

@@ -4,10 +4,11 @@
 
 import type { journey } from '../kernel/trace.ts';
 import { findRuleLine, type ImportedHost } from '../lab/import/import.ts';
+import { findListener, listenerText } from '../lab/import/listeners.ts';
 import type { SentFrame, Surroundings } from '../lab/surroundings.ts';
 import { get_unaligned_be16, get_unaligned_be32, put_unaligned_be16, put_unaligned_be32 } from '../lib/byteorder.ts';
 import { csum_fold, csum_partial, csum_tcpudp_nofold, ip_fast_csum } from '../lib/checksum.ts';
-import { explain, type PacketJourney, type RuleLookup } from './explain.ts';
+import { explain, type LocalLookup, type LocalPacket, type PacketJourney, type RuleLookup } from './explain.ts';
 import { Recorder } from './recorder.ts';
 
 const ETH_P_IP = 0x0800;
@@ -26,14 +27,21 @@ export class Replay {
 	readonly imp: ImportedHost;
 	readonly recorder = new Recorder();
 	private lookup: RuleLookup;
+	private local: LocalLookup;
 	private sent: SentFrame[] = [];
 
 	constructor(imp: ImportedHost) {
 		this.imp = imp;
-		const places = new Map(imp.snapshot.ruleLines.map((r) => [`${r.table}/${r.chain}/${r.num}`, r]));
+		const places = new Map(
+			[...imp.snapshot.ruleLines, ...imp.snapshot.policyLines].map((r) => [`${r.table}/${r.chain}/${r.num}`, r]),
+		);
 		this.lookup = (_machine, table, chain, num) => {
 			const r = places.get(`${table}/${chain}/${num}`);
 			return r === undefined ? undefined : { text: r.text, config: `${r.file} line ${r.line}` };
+		};
+		this.local = {
+			taken: (p) => localListener(imp, p),
+			holder: (protocol, port) => imp.listeners?.find((l) => l.protocol === protocol && l.port === port)?.process ?? '',
 		};
 		for (const s of imp.surroundings.values()) {
 			s.onFrame = (f) => {
@@ -81,8 +89,6 @@ export class Replay {
 	async send(packet: Uint8Array): Promise<Replayed> {
 		const { host } = this.imp;
 		const { machine, world } = host;
-		const route =
-			packet.length < 20 ? null : await this.route(get_unaligned_be32(packet, 16), get_unaligned_be32(packet, 12));
 		this.sent = [];
 		this.recorder.take();
 		this.recorder.start(machine);
@@ -91,23 +97,6 @@ export class Replay {
 		this.recorder.stop(machine);
 		const out = this.result('local');
 		if (r.exitCode !== 0) out.journey.why ??= r.stderr.trim().replace(/^linnet-send: /, 'the system call failed: ');
-		// The route of a socket's packet is looked up before the packet is made: asked for again, it is the same.
-		if (route !== null) {
-			const step = out.journey.steps[0];
-			out.journey.steps.unshift({
-				time: step?.time ?? world.clock.now,
-				machine: host.name,
-				netns: '',
-				dev: '',
-				fn: 'ip_route_output_flow',
-				phase: 'route',
-				text: route.text,
-				detail: [],
-				data: {},
-				changes: [],
-				decision: true,
-			});
-		}
 		return out;
 	}
 
@@ -121,21 +110,14 @@ export class Replay {
 					);
 		const main = roots.find(isMain);
 		const others = roots.filter((j) => j !== main);
-		const told = main === undefined ? this.nothing(kind) : explain(main, this.lookup, brief);
-		// Whether a process listens is not part of what was imported.
-		if (told.reason === 'NO_SOCKET') {
-			told.action = 'deliver';
-			told.why =
-				'to the host itself; which processes listen is not imported: without one, Linux drops it here (NO_SOCKET) and answers as below';
-			delete told.reason;
-		}
-		return { journey: told, sent: this.sent, beside: others.map((j) => explain(j, this.lookup, brief)) };
+		const told = main === undefined ? this.nothing(kind) : explain(main, this.lookup, brief, this.local);
+		return { journey: told, sent: this.sent, beside: others.map((j) => explain(j, this.lookup, brief, this.local)) };
 	}
 
 	/** The journey of a packet that never was. */
 	private nothing(kind: 'rx' | 'local'): PacketJourney {
 		const why = kind === 'rx' ? 'the device took no such frame' : 'no packet was made';
-		return { packet: '', machine: this.imp.host.name, steps: [], action: 'drop', caused: [], why };
+		return { packet: '', machine: this.imp.host.name, steps: [], action: 'drop', caused: [], continued: [], why };
 	}
 
 	/** Line of the imported configuration that holds a rule. */
@@ -224,4 +206,21 @@ export function answerTo(packet: Uint8Array): Uint8Array | null {
 	put_unaligned_be16(out, 10, 0);
 	put_unaligned_be16(out, 10, ip_fast_csum(out, 0, 5));
 	return out;
+}
+
+/** Why it is taken that a socket of the host is there for a packet that linnet has none for; null: there is none. */
+function localListener(imp: ImportedHost, p: LocalPacket): string | null {
+	const what = p.protocol === 'icmp' ? `ping with id ${p.port}` : `${p.protocol} port ${p.port}`;
+	if (p.reply) return `an answer to what the host itself sent: taken by the socket that sent it (${what})`;
+	const { listeners } = imp;
+	if (listeners === null)
+		return p.protocol === 'icmp'
+			? `somebody waits for this answer (${what}): the host's sockets were not collected`
+			: `somebody listens on ${what}: the host's listeners were not collected`;
+	const l = findListener(listeners, p.protocol, p.addr, p.port);
+	if (l !== undefined) return `${listenerText(l)} (from the capture)`;
+	// Its listener may be gone, or it was the host that connected: conntrack has seen both sides talk.
+	if (p.state === 'ESTABLISHED' && p.protocol !== 'icmp')
+		return `conntrack knows the flow as ESTABLISHED: its socket is taken to be there (${what})`;
+	return null;
 }

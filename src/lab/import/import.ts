@@ -9,6 +9,8 @@ import type { Host, Nic } from '../host.ts';
 import { Surroundings } from '../surroundings.ts';
 import type { World } from '../world.ts';
 import { importConntrack } from './conntrack.ts';
+import type { Listener } from './listeners.ts';
+import { foreignRules } from './nft.ts';
 import {
 	type AddressJson,
 	ImportError,
@@ -22,8 +24,11 @@ import {
 
 /** Something about the import that its user should know. */
 export interface ImportNote {
-	/** 'assumed': it was not there, so we took this; 'left out': it is there and we don't model it. */
-	kind: 'assumed' | 'left out';
+	/**
+	 * 'assumed': it was not there, so we took this; 'left out': it is there and we don't model it;
+	 * 'warning': it is there, we don't model it, and it may decide what becomes of any packet.
+	 */
+	kind: 'assumed' | 'left out' | 'warning';
 	where: string;
 	text: string;
 }
@@ -34,6 +39,8 @@ export interface ImportedHost {
 	/** By device name; what stands around the host. */
 	surroundings: Map<string, Surroundings>;
 	notes: ImportNote[];
+	/** Sockets that wait for packets on the real host; null when they were not collected. */
+	listeners: Listener[] | null;
 }
 
 /** `table/chain/number` as journeys name a rule. */
@@ -49,7 +56,7 @@ export function findRuleLine(snapshot: Snapshot, table: string, chain: string, n
 /** Sets up the host that `snapshot` describes. Throws ImportError. */
 export async function importHost(world: World, snapshot: Snapshot, name = snapshot.name): Promise<ImportedHost> {
 	const host = world.host(name);
-	const imp: ImportedHost = { host, snapshot, surroundings: new Map(), notes: [] };
+	const imp: ImportedHost = { host, snapshot, surroundings: new Map(), notes: [], listeners: snapshot.listeners };
 	const links = snapshot.links ?? assumeLinks(imp);
 	await importLinks(imp, links);
 	if (snapshot.links === null) await assumeRouting(imp);
@@ -360,8 +367,20 @@ async function importSysctls(imp: ImportedHost): Promise<void> {
 
 async function importRuleset(imp: ImportedHost): Promise<void> {
 	const { snapshot, host } = imp;
+	const foreign = snapshot.nft === null ? [] : foreignRules(snapshot.nft, snapshot.ruleLines);
+	for (const text of foreign) imp.notes.push({ kind: 'warning', where: 'nft.json', text });
+	if (snapshot.secondRuleset !== null)
+		imp.notes.push({
+			kind: 'warning',
+			where: snapshot.secondRuleset,
+			text: 'has rules that iptables-save has not: on the host packets meet both, here only those of iptables-save',
+		});
 	if (snapshot.ruleset === null) {
-		imp.notes.push({ kind: 'assumed', where: 'iptables-save', text: 'not there: no rules' });
+		imp.notes.push({
+			kind: 'assumed',
+			where: 'iptables-save',
+			text: foreign.length > 0 ? 'no rules there: none of iptables' : 'not there: no rules',
+		});
 		return;
 	}
 	const { file, text } = snapshot.ruleset;

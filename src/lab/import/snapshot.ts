@@ -2,6 +2,11 @@
  * lab/import/snapshot.ts: what was collected on a real host, as files by name, parsed and checked.
  * Every error says which file, where, what came and what was expected.
  */
+import { ImportError } from './error.ts';
+import { type Listener, parseListeners } from './listeners.ts';
+import { type NftRules, parseNft } from './nft.ts';
+
+export { ImportError } from './error.ts';
 
 /** The files that `linnet capture-script` writes; any of them may be missing. */
 export const SNAPSHOT_FILES = [
@@ -15,6 +20,8 @@ export const SNAPSHOT_FILES = [
 	'iptables-save',
 	'iptables-legacy-save',
 	'conntrack',
+	'listeners',
+	'nft.json',
 	'rt_tables',
 	'notes',
 ] as const;
@@ -133,17 +140,17 @@ export interface Snapshot {
 	sysctls: { key: string; value: string; line: number }[] | null;
 	/** The ruleset's text and the name of its file; null without one. */
 	ruleset: { file: string; text: string } | null;
+	/** The other of iptables-save and iptables-legacy-save has rules, too, and others: they are left out. */
+	secondRuleset: string | null;
 	ruleLines: RuleLine[];
+	/** Where each chain's policy stands: number 0, no text. */
+	policyLines: RuleLine[];
+	/** Sockets that wait for packets; null when they were not collected. */
+	listeners: Listener[] | null;
+	/** Rules of nf_tables that are no translations of iptables'; null when they were not collected. */
+	nft: NftRules | null;
 	conntrack: { file: string; lines: string[] } | null;
 	files: Map<string, string>;
-}
-
-/** What is wrong with an imported file. */
-export class ImportError extends Error {
-	constructor(file: string, line: number | null, what: string) {
-		super(`${file}${line === null ? '' : `:${line}`}: ${what}`);
-		this.name = 'ImportError';
-	}
 }
 
 function json<T>(
@@ -203,6 +210,19 @@ export function ruleLines(file: string, text: string): RuleLine[] {
 	return out;
 }
 
+/** Every `:CHAIN POLICY` line of a base chain, with its place. */
+export function policyLines(file: string, text: string): RuleLine[] {
+	const out: RuleLine[] = [];
+	let table = '';
+	text.split('\n').forEach((raw, i) => {
+		const line = raw.trim();
+		if (line.startsWith('*')) table = line.slice(1);
+		const m = /^:(\S+)\s+(ACCEPT|DROP)\b/.exec(line);
+		if (m !== null) out.push({ file, line: i + 1, table, chain: m[1], num: 0, text: '' });
+	});
+	return out;
+}
+
 /** Which of the collected files this text is, by how it looks; null when it is none. */
 export function sniff(text: string): (typeof SNAPSHOT_FILES)[number] | null {
 	const head = text.slice(0, 65536);
@@ -216,6 +236,8 @@ export function sniff(text: string): (typeof SNAPSHOT_FILES)[number] | null {
 		if (head.includes('"dst"')) return 'route.json';
 		return null;
 	}
+	if (/^\s*\{\s*"nftables"/.test(head)) return 'nft.json';
+	if (/^(tcp|udp)\s+(LISTEN|UNCONN)\s+\d+\s+\d+\s+\S+:\d+/m.test(head)) return 'listeners';
 	if (/^net\.[\w.-]+(\/[\w.]+)* = /m.test(head)) return 'sysctl';
 	if (/^(ipv[46]\s+\d+\s+)?(tcp|udp|icmp|unknown|gre|sctp)\s+\d+\s+\d+.*src=/m.test(head)) return 'conntrack';
 	return null;
@@ -271,8 +293,19 @@ export function parseSnapshot(files: Map<string, string>): Snapshot {
 			? 'iptables-legacy-save'
 			: null;
 	const ruleset = rulesetFile === null ? null : { file: rulesetFile, text: files.get(rulesetFile)! };
+	const rulesOf = (f: string): string =>
+		ruleLines(f, files.get(f) ?? '')
+			.map((r) => `${r.table} ${r.text}`)
+			.join('\n');
+	const legacy = rulesOf('iptables-legacy-save');
+	const secondRuleset =
+		rulesetFile === 'iptables-save' && legacy !== '' && legacy !== rulesOf('iptables-save')
+			? 'iptables-legacy-save'
+			: null;
 
 	const ct = files.get('conntrack');
+	const listeners = files.get('listeners');
+	const nft = files.get('nft.json');
 	const name = files.get('host')?.split('\n')[0].trim() || 'host';
 	return {
 		name,
@@ -283,7 +316,11 @@ export function parseSnapshot(files: Map<string, string>): Snapshot {
 		neighbours,
 		sysctls,
 		ruleset,
+		secondRuleset,
 		ruleLines: ruleset === null ? [] : ruleLines(ruleset.file, ruleset.text),
+		policyLines: ruleset === null ? [] : policyLines(ruleset.file, ruleset.text),
+		listeners: listeners === undefined ? null : parseListeners('listeners', listeners),
+		nft: nft === undefined ? null : parseNft('nft.json', nft),
 		conntrack: ct === undefined ? null : { file: 'conntrack', lines: ct.split('\n') },
 		files,
 	};

@@ -222,8 +222,13 @@ export function nf_nat_icmp_reply_translation(skb: sk_buff, ct: nf_conn, ctinfo:
 	if (skb_ensure_writable(skb, icmpoff + 8 + 20) < 0) return false;
 	// A redirect is for hosts on a link: it is never for a translated flow. A flow that is not yet bound has nothing to translate.
 	if (skb.head[skb.data + icmpoff] === ICMP_REDIRECT) {
-		if ((ct.status & IPS_NAT_DONE_MASK) !== IPS_NAT_DONE_MASK) return false;
-		if ((ct.status & IPS_NAT_MASK) !== 0) return false;
+		if ((ct.status & IPS_NAT_DONE_MASK) !== IPS_NAT_DONE_MASK || (ct.status & IPS_NAT_MASK) !== 0) {
+			if (skb.journey !== null)
+				trace_event(skb, 'note', 'nf_nat_icmp_reply_translation', {
+					why: 'redirects about translated flows are not sent',
+				});
+			return false;
+		}
 	}
 	let statusbit = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT : IPS_DST_NAT;
 	if (dir === 1) statusbit ^= IPS_NAT_MASK;
