@@ -84,3 +84,12 @@ export function msecs_to_jiffies(ms: number): number {
 export function jiffies_to_msecs(j: number): number {
 	return (j * 1000) / HZ;
 }
+
+/** Rounded up. */
+export function usecs_to_jiffies(us: number): number {
+	return Math.ceil(us / (1e6 / HZ));
+}
+
+export function jiffies_to_usecs(j: number): number {
+	return j * (1e6 / HZ);
+}

@@ -52,3 +52,7 @@ export function TCP_INC_STATS(net: net, field: number): void {
 export function NET_INC_STATS(net: net, field: number): void {
 	net.mib.net_statistics[field]++;
 }
+
+export function NET_ADD_STATS(net: net, field: number, n: number): void {
+	net.mib.net_statistics[field] += n;
+}

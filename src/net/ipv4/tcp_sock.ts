@@ -961,7 +961,71 @@ export function tcp_time_stamp_ts(tp: tcp_sock): number {
 	return (tp.tcp_usec_ts ? tp.tcp_mstamp : Math.floor(tp.tcp_mstamp / 1000)) | 0;
 }
 
-/** us << 3 of RTT; 0 when not measured. */
+/** When the segment was last sent, in the clock of time stamps (tcp_time_stamp_ts). */
+export function tcp_skb_timestamp_ts(usec_ts: boolean, skb: sk_buff): number {
+	return Math.floor(TCP_SKB_CB(skb).skb_mstamp_ns / (usec_ts ? 1e3 : 1e6)) | 0;
+}
+
+/** Whether what was sent at t1 (us) and ends at seq1 was sent after what was sent at t2 and ends at seq2. */
+export function tcp_skb_sent_after(t1: number, t2: number, seq1: number, seq2: number): boolean {
+	return t1 > t2 || (t1 === t2 && after(seq1, seq2));
+}
+
+/** ms of the connection's clock. */
+export function tcp_time_stamp_ms(tp: tcp_sock): number {
+	return Math.floor(tp.tcp_mstamp / 1000);
+}
+
+/** The most that a retransmission waits, in jiffies. */
+export function tcp_rto_max(sk: sock): number {
+	return tcp_sk(sk).icsk_rto_max;
+}
+
+/** us until the first segment of the retransmission queue has waited its RTO. */
+export function tcp_rto_delta_us(sk: sock): number {
+	const tp = tcp_sk(sk);
+	const rto_us = tp.icsk_rto * (1e6 / HZ);
+	const skb = tp.tcp_rtx_queue.first;
+	return skb === null ? rto_us : tcp_skb_timestamp_us(skb) + rto_us - tp.tcp_mstamp;
+}
+
+/** jiffies that pacing holds the next segment back. */
+export function tcp_pacing_delay(sk: sock): number {
+	const tp = tcp_sk(sk);
+	const ns = tp.tcp_wstamp_ns - tp.tcp_clock_cache;
+	return ns > 0 ? Math.ceil(ns / (1e9 / HZ)) : 0;
+}
+
+/** The interval of zero-window probes begins here (jiffies). */
+export function tcp_probe0_base(sk: sock): number {
+	return Math.max(tcp_sk(sk).icsk_rto, TCP_RTO_MIN);
+}
+
+/** jiffies to the next zero-window probe. */
+export function tcp_probe0_when(sk: sock, max_when: number): number {
+	const tp = tcp_sk(sk);
+	const backoff = Math.min(Math.ceil(Math.log2(TCP_RTO_MAX / TCP_RTO_MIN)), tp.icsk_backoff);
+	return Math.min(tcp_probe0_base(sk) * 2 ** backoff, max_when);
+}
+
+export function tcp_clear_all_retrans_hints(tp: tcp_sock): void {
+	tp.lost_skb_hint = null;
+	tp.retransmit_skb_hint = null;
+}
+
+/** Bytes of payload in each packet that the segment is cut into. */
+export function tcp_skb_seglen(skb: sk_buff): number {
+	const cb = TCP_SKB_CB(skb);
+	return cb.tcp_gso_segs === 1 ? skb.len : cb.tcp_gso_size;
+}
+
+/** Tells the congestion control module. */
+export function tcp_ca_event(sk: sock, event: number): void {
+	const ops = tcp_sk(sk).icsk_ca_ops;
+	if (ops.cwnd_event !== null) ops.cwnd_event(sk, event);
+}
+
+/** us; 0xffffffff (tcp_init_sock) when not measured. */
 export function tcp_min_rtt(tp: tcp_sock): number {
 	return tp.rtt_min_v[0];
 }
