@@ -53,11 +53,15 @@ import { SKB_DROP_REASON_SOCKET_FILTER, SKB_DROP_REASON_SOCKET_RCVBUFF, SKB_NOT_
 import type { dst_entry } from './dst.ts';
 import { sk_attach_filter, sk_detach_filter, sk_filter, type sk_filter_prog } from './filter.ts';
 import type { net } from './net_namespace.ts';
+import { NETIF_F_GSO, NETIF_F_HW_CSUM, NETIF_F_SG, NETIF_F_TSO, NETIF_F_TSO_ECN } from './netdevice.ts';
 import { alloc_skb, kfree_skb_reason, type sk_buff, skb_dst_drop, skb_orphan } from './skbuff.ts';
 import { __skb_queue_tail, sk_buff_head } from './skbuff_queue.ts';
 import { proto_memory, sk_mem_charge, sk_mem_uncharge } from './sock_mem.ts';
 
 export const SOCK_MIN_SNDBUF = 4608;
+/** The largest IPv4 packet that segmentation makes, and the room that TCP leaves for headers. */
+const GSO_LEGACY_MAX_SIZE = 65536;
+const MAX_TCP_HEADER = 192;
 export const SOCK_MIN_RCVBUF = 2304;
 
 /** sk_userlocks: what the process set itself. */
@@ -123,6 +127,8 @@ export interface proto {
 	backlog_rcv: ((sk: sock, skb: sk_buff) => number) | null;
 	/** Extra readiness beside the receive queue's; null for none. */
 	poll: ((sk: sock) => number) | null;
+	/** Connections: the end, after the tables were left. */
+	destroy?: ((sk: sock) => void) | null;
 	/** Stream protocols: SO_KEEPALIVE was changed. */
 	keepalive?: ((sk: sock, valbool: number) => void) | null;
 	/** Stream protocols: whether more may be queued to send. */
@@ -293,6 +299,43 @@ export function sock_error(sk: sock): number {
 	const err = sk.sk_err;
 	sk.sk_err = 0;
 	return err === 0 ? 0 : -err;
+}
+
+// ---- route -----------------------------------------------------------------------------------------------------------------------
+
+/** The socket's route, while it holds. */
+export function __sk_dst_check(sk: sock, cookie: number): dst_entry | null {
+	const dst = sk.sk_dst_cache;
+	if (dst !== null && dst.obsolete !== 0 && dst.ops.check(dst, cookie) === null) {
+		sk.sk_dst_cache = null;
+		return null;
+	}
+	return dst;
+}
+
+/** Takes the route, and what its device can do. */
+export function sk_setup_caps(sk: sock, dst: dst_entry): void {
+	sk.sk_dst_cache = dst;
+	const dev = dst.dev;
+	let caps = dev.features;
+	// Generic segmentation stands in for a device that has none.
+	if ((caps & NETIF_F_GSO) !== 0) caps |= NETIF_F_TSO | NETIF_F_TSO_ECN;
+	let max_segs = 1;
+	if ((caps & NETIF_F_TSO) !== 0) {
+		if (dst.header_len === 0) {
+			caps |= NETIF_F_SG | NETIF_F_HW_CSUM;
+			sk.sk_gso_max_size = Math.min(dev.gso_max_size, GSO_LEGACY_MAX_SIZE) - (MAX_TCP_HEADER + 1);
+			max_segs = Math.max(dev.gso_max_segs, 1);
+		} else caps &= ~(NETIF_F_TSO | NETIF_F_TSO_ECN | NETIF_F_GSO);
+	}
+	sk.sk_route_caps = caps;
+	sk.sk_gso_max_segs = max_segs;
+}
+
+/** No process holds the socket any more. */
+export function sock_orphan(sk: sock): void {
+	sock_set_flag(sk, SOCK_DEAD);
+	sk.sk_socket = null;
 }
 
 // ---- buffers ---------------------------------------------------------------------------------------------------------------------
