@@ -8,6 +8,8 @@
  * The tables are small at first and grow. Not here yet: l3mdev (VRF) scopes.
  */
 import { jhash_3words } from '../../lib/jhash.ts';
+import type { Random } from '../../lib/random.ts';
+import { siphash_key } from '../../lib/siphash.ts';
 import { EADDRNOTAVAIL } from '../../uapi/asm-generic/errno.ts';
 import { LINUX_MIB_TWRECYCLED } from '../../uapi/linux/snmp.ts';
 import { AF_INET } from '../../uapi/linux/socket.ts';
@@ -16,6 +18,7 @@ import { secure_ipv4_port_ephemeral } from '../core/secure_seq.ts';
 import type { sk_buff } from '../core/skbuff.ts';
 import { NET_INC_STATS } from '../core/snmp.ts';
 import {
+	SOCK_CONNECT_BIND,
 	SOCK_DEAD,
 	type sock,
 	sock_set_flag,
@@ -31,12 +34,6 @@ import { ip_hdr_daddr, ip_hdr_saddr } from './ip.ts';
 import { inet_iif } from './ip_sockglue.ts';
 import { tcp_twsk_unique } from './tcp_ipv4.ts';
 import { inet_csk, type tcp_request_sock, type tcp_timewait_sock } from './tcp_sock.ts';
-
-/** sk_userlocks: what the process fixed. */
-export const SOCK_BINDADDR_LOCK = 4;
-export const SOCK_BINDPORT_LOCK = 8;
-/** The port was chosen by connect. */
-export const SOCK_CONNECT_BIND = 16;
 
 /** Whatever stands in the table of connections; told apart by sk_state. */
 export type inet_ehash_entry = sock | tcp_request_sock | tcp_timewait_sock;
@@ -95,6 +92,10 @@ export class inet_bind_bucket {
 const EHASH_MIN = 64;
 const INET_TABLE_PERTURB_SIZE = 1024;
 
+function new_key(random: Random): siphash_key {
+	return new siphash_key(random.u32(), random.u32(), random.u32(), random.u32());
+}
+
 /** The tables of one namespace. */
 export class inet_hashinfo {
 	secret: number;
@@ -107,11 +108,16 @@ export class inet_hashinfo {
 	table_perturb: Uint32Array | null = null;
 	/** Connections and listeners (`inuse` of /proc/net/sockstat). */
 	inuse = 0;
-	/** Connections that no process holds any more. */
-	orphan_count = 0;
+	/** Keys of ISNs and ports, of time stamps, of cookies. */
+	net_secret: siphash_key;
+	ts_secret: siphash_key;
+	syncookie_secret: siphash_key[];
 
-	constructor(secret: number) {
-		this.secret = secret;
+	constructor(random: Random) {
+		this.secret = random.u32();
+		this.net_secret = new_key(random);
+		this.ts_secret = new_key(random);
+		this.syncookie_secret = [new_key(random), new_key(random)];
 	}
 }
 
@@ -469,7 +475,7 @@ export function inet_ehash_nolisten(
 	const h = sk.net.ipv4.tcp_hashinfo;
 	if (ok) h.inuse++;
 	else {
-		h.orphan_count++;
+		if (sk.sk_memory !== null) sk.sk_memory.orphan_count++;
 		sk.sk_state = TCP_CLOSE;
 		sock_set_flag(sk, SOCK_DEAD);
 		inet_csk_destroy_sock(sk);

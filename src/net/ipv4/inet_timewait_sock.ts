@@ -9,7 +9,7 @@ import { HZ, mod_timer, timer_delete, timer_list } from '../../kernel/time.ts';
 import { LINUX_MIB_TW, LINUX_MIB_TWKILLED } from '../../uapi/linux/snmp.ts';
 import type { net } from '../core/net_namespace.ts';
 import { NET_INC_STATS } from '../core/snmp.ts';
-import type { sock } from '../core/sock.ts';
+import { SOCK_BINDPORT_LOCK, type sock } from '../core/sock.ts';
 import { inet_sk } from './af_inet.ts';
 import {
 	ehash_unlink,

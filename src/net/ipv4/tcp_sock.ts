@@ -818,7 +818,7 @@ export class tcp_timewait_sock {
 	tw_rcv_wnd = 0;
 	tw_ts_offset = 0;
 	tw_ts_recent = 0;
-	tw_last_oow_ack_time = 0;
+	last_oow_ack_time = 0;
 	/** Seconds. */
 	tw_ts_recent_stamp = 0;
 	tw_entry_stamp = 0;
