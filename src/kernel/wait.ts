@@ -18,15 +18,25 @@ export class wait_queue_entry {
 	}
 }
 
-export class wait_queue_head {
-	entries: wait_queue_entry[] = [];
+/** Who is told of wake-ups without sleeping (epoll). */
+export interface wait_watcher {
+	/** `key`: POLL* of what happened; 0 when the waker does not say. */
+	wake(key: number): void;
 }
 
-/** Wakes all that sleep on `queue`. */
-export function wake_up(queue: wait_queue_head): void {
+export class wait_queue_head {
+	entries: wait_queue_entry[] = [];
+	watchers: wait_watcher[] | null = null;
+}
+
+/** Wakes all that sleep on `queue`. `key`: POLL* of what happened, 0 for anything. */
+export function wake_up(queue: wait_queue_head, key = 0): void {
 	const entries = queue.entries;
-	queue.entries = [];
-	for (const e of entries) finish_wait(e, 0);
+	if (entries.length > 0) {
+		queue.entries = [];
+		for (const e of entries) finish_wait(e, 0);
+	}
+	if (queue.watchers !== null) for (const w of queue.watchers) w.wake(key);
 }
 
 /**

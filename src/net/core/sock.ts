@@ -13,6 +13,12 @@ import { EDOM, EINVAL, ENODEV, ENOMEM, ENOPROTOOPT } from '../../uapi/asm-generi
 import {
 	IPPROTO_TCP,
 	type msghdr,
+	POLLERR,
+	POLLIN,
+	POLLOUT,
+	POLLPRI,
+	POLLRDNORM,
+	POLLWRNORM,
 	SO_ACCEPTCONN,
 	SO_ATTACH_FILTER,
 	SO_BINDTODEVICE,
@@ -131,6 +137,10 @@ export interface proto {
 	destroy?: ((sk: sock) => void) | null;
 	/** Stream protocols: SO_KEEPALIVE was changed. */
 	keepalive?: ((sk: sock, valbool: number) => void) | null;
+	/** Stream protocols: SO_RCVLOWAT. */
+	set_rcvlowat?: ((sk: sock, val: number) => number) | null;
+	/** shutdown(2), after sk_shutdown is set. `how`: RCV_SHUTDOWN, SEND_SHUTDOWN. */
+	shutdown?: ((sk: sock, how: number) => void) | null;
 	/** Stream protocols: whether more may be queued to send. */
 	stream_memory_free?: ((sk: sock, wake: number) => boolean) | null;
 }
@@ -169,6 +179,8 @@ export class sock {
 	sk_omem_alloc = 0;
 	sk_userlocks = 0;
 	sk_rcvlowat = 1;
+	/** SO_PEEK_OFF: where MSG_PEEK goes on; -1 for the start. */
+	sk_peek_off = -1;
 	/** ns; Infinity for none. */
 	sk_rcvtimeo = Infinity;
 	sk_sndtimeo = Infinity;
@@ -268,6 +280,19 @@ export function sock_reset_flag(sk: sock, flag: number): void {
 	sk.sk_flags &= ~(1 << flag);
 }
 
+/** The process closed it: nobody waits for it any more. */
+export function sock_orphan(sk: sock): void {
+	sock_set_flag(sk, SOCK_DEAD);
+	sk.sk_socket = null;
+}
+
+/** The socket of `parent`, a process's end, gets this sock. */
+export function sock_graft(sk: sock, parent: socket): void {
+	sk.sk_socket = parent;
+	parent.sk = sk;
+	sk.sk_uid = parent.task === null ? 0 : parent.task.uid;
+}
+
 export function sock_valbool_flag(sk: sock, flag: number, on: boolean): void {
 	if (on) sock_set_flag(sk, flag);
 	else sock_reset_flag(sk, flag);
@@ -283,15 +308,15 @@ export function sock_def_wakeup(sk: sock): void {
 }
 
 export function sock_def_readable(sk: sock): void {
-	sock_def_wakeup(sk);
+	if (sk.sk_socket !== null) wake_up(sk.sk_socket.wait, POLLIN | POLLPRI | POLLRDNORM);
 }
 
 export function sock_def_error_report(sk: sock): void {
-	sock_def_wakeup(sk);
+	if (sk.sk_socket !== null) wake_up(sk.sk_socket.wait, POLLERR);
 }
 
 export function sock_def_write_space(sk: sock): void {
-	sock_def_wakeup(sk);
+	if (sk.sk_socket !== null) wake_up(sk.sk_socket.wait, POLLOUT | POLLWRNORM);
 }
 
 /** The socket's pending error, which is cleared. Return: 0 or -errno. */
@@ -475,6 +500,7 @@ export function sk_setsockopt(sk: sock, optname: number, optval: Uint8Array): nu
 			return 0;
 		}
 		case SO_KEEPALIVE:
+			if (sk.sk_prot.keepalive) sk.sk_prot.keepalive(sk, val);
 			sock_valbool_flag(sk, SOCK_KEEPOPEN, on);
 			return 0;
 		case SO_OOBINLINE:
@@ -497,6 +523,7 @@ export function sk_setsockopt(sk: sock, optname: number, optval: Uint8Array): nu
 			sock_valbool_flag(sk, SOCK_RCVTSTAMPNS, on && optname === SO_TIMESTAMPNS);
 			return 0;
 		case SO_RCVLOWAT:
+			if (sk.sk_prot.set_rcvlowat) return sk.sk_prot.set_rcvlowat(sk, val < 0 ? 0x7fffffff : val);
 			sk.sk_rcvlowat = val < 0 ? 0x7fffffff : val || 1;
 			return 0;
 		case SO_RCVTIMEO:
