@@ -93,3 +93,8 @@ export function usecs_to_jiffies(us: number): number {
 export function jiffies_to_usecs(j: number): number {
 	return j * (1e6 / HZ);
 }
+
+/** Seconds of the machine's clock. Never 0, which many a stamp has for "not set": no kernel opens connections in its first second. */
+export function ktime_get_seconds(machine: Machine): number {
+	return Math.floor(machine.clock.now / NSEC_PER_SEC) + 1;
+}

@@ -51,7 +51,8 @@ export const MAX_TCP_KEEPIDLE = 32767;
 export const MAX_TCP_KEEPINTVL = 32767;
 export const MAX_TCP_KEEPCNT = 127;
 export const MAX_TCP_SYNCNT = 127;
-export const TCP_PAWS_WRAP = 0x7fffffff / 1000;
+/** Seconds after which a time stamp may have wrapped (us resolution). */
+export const TCP_PAWS_WRAP = 2147;
 export const TCP_PAWS_MSL = 60;
 export const TCP_PAWS_WINDOW = 1;
 export const TCP_INIT_CWND = 10;
