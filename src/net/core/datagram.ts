@@ -72,6 +72,12 @@ function put_time(sk: sock, msg: msghdr, ns: number, nano: boolean): void {
 	put_cmsg(msg, SOL_SOCKET, nano ? SCM_TIMESTAMPNS : SCM_TIMESTAMP, data);
 }
 
+/** SO_TIMESTAMP(NS)'s message of a stream: when its last byte came, in ns. */
+export function sock_recv_timestamp(msg: msghdr, sk: sock, ns: number): void {
+	if (sock_flag(sk, SOCK_RCVTSTAMP)) put_time(sk, msg, ns, sock_flag(sk, SOCK_RCVTSTAMPNS));
+	sk.sk_stamp = ns;
+}
+
 /** SO_TIMESTAMP(NS) and SO_RXQ_OVFL's messages. */
 export function sock_recv_cmsgs(msg: msghdr, sk: sock, skb: sk_buff): void {
 	if (sock_flag(sk, SOCK_RCVTSTAMP))

@@ -280,12 +280,6 @@ export function sock_reset_flag(sk: sock, flag: number): void {
 	sk.sk_flags &= ~(1 << flag);
 }
 
-/** The process closed it: nobody waits for it any more. */
-export function sock_orphan(sk: sock): void {
-	sock_set_flag(sk, SOCK_DEAD);
-	sk.sk_socket = null;
-}
-
 /** The socket of `parent`, a process's end, gets this sock. */
 export function sock_graft(sk: sock, parent: socket): void {
 	sk.sk_socket = parent;
