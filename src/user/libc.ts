@@ -3,6 +3,7 @@
  * System calls return 0 or more, or -errno; those that can wait are async. Addresses and numbers are in host order.
  */
 
+import { type epoll_event, sys_epoll_create, sys_epoll_ctl, sys_epoll_wait } from '../fs/eventpoll.ts';
 import { is_kernel_path, kernel_read, kernel_readdir, kernel_write, normalize_path } from '../fs/vfs.ts';
 import type { Machine } from '../kernel/machine.ts';
 import { do_exit, fd_install, type file, nsproxy, send_sig, task_struct } from '../kernel/sched.ts';
@@ -231,6 +232,21 @@ export class Process {
 	/** `timeout` in ms, negative for none. Return: how many are ready, 0 at the timeout, -EINTR on a signal. */
 	poll(fds: pollfd[], timeout: number): Promise<number> {
 		return sys_poll(this.task, fds, timeout);
+	}
+
+	/** Return: a descriptor that watches others. */
+	epoll_create(): number {
+		return sys_epoll_create(this.task);
+	}
+
+	/** `op`: EPOLL_CTL_*. Return: 0 or -errno. */
+	epoll_ctl(epfd: number, op: number, fd: number, event: epoll_event): number {
+		return sys_epoll_ctl(this.task, epfd, op, fd, event);
+	}
+
+	/** Puts what is ready into `events`. `timeout` in ms, negative for none. Return: how many, or -errno. */
+	epoll_wait(epfd: number, events: epoll_event[], maxevents: number, timeout: number): Promise<number> {
+		return sys_epoll_wait(this.task, epfd, events, maxevents, timeout);
 	}
 
 	// ---- time and signals ----------------------------------------------------------------------------------------------------
