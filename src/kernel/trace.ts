@@ -53,11 +53,19 @@ export class journey {
 	origin: string;
 	records: trace_record[] = [];
 	children: journey[] = [];
+	/** The header of the last record that has one. */
+	header: Uint8Array | null = null;
+	/**
+	 * Only the end is asked for: functions passed and hooks begun are noted by name, and all passages share a record (by name).
+	 * null: every record is its own.
+	 */
+	brief: Map<string, trace_record> | null;
 
-	constructor(id: number, parent: journey | null, origin: string) {
+	constructor(id: number, parent: journey | null, origin: string, brief: Map<string, trace_record> | null = null) {
 		this.id = id;
 		this.parent = parent;
 		this.origin = origin;
+		this.brief = brief;
 	}
 }
 
@@ -81,8 +89,7 @@ export interface tracer {
 const HEADER_COPY = 128;
 
 /** The bytes from `from` to `to`: the last record's copy when they are still the same. */
-function header_of(records: trace_record[], head: Uint8Array, from: number, to: number): Uint8Array {
-	const last = records.length > 0 ? records[records.length - 1].header : null;
+function header_of(last: Uint8Array | null, head: Uint8Array, from: number, to: number): Uint8Array {
 	if (last === null || last.length !== to - from) return head.slice(from, to);
 	for (let i = from; i < to; i++) if (head[i] !== last[i - from]) return head.slice(from, to);
 	return last;
@@ -95,6 +102,8 @@ export function trace_event(skb: sk_buff, kind: trace_kind, fn: string, detail: 
 	const dev = skb.dev;
 	const from = skb.network_header >= 0 && skb.network_header <= skb.tail ? skb.network_header : skb.data;
 	const to = Math.min(skb.tail, from + HEADER_COPY);
+	const header = header_of(j.header, skb.head, from, to);
+	j.header = header;
 	j.records.push({
 		ts: skb.machine.clock.now,
 		kind,
@@ -103,12 +112,30 @@ export function trace_event(skb: sk_buff, kind: trace_kind, fn: string, detail: 
 		dev: dev !== null ? dev.name : '',
 		fn,
 		detail,
-		header: header_of(j.records, skb.head, from, to),
+		header,
 		mark: skb.mark,
 	});
 }
 
 /** A kernel function was entered. */
 export function trace_fn(skb: sk_buff, fn: string): void {
-	trace_event(skb, 'fn', fn, null);
+	if (!trace_passed(skb, 'fn', fn)) trace_event(skb, 'fn', fn, null);
+}
+
+/** A netfilter hook begins. */
+export function trace_hook(skb: sk_buff, fn: string, hook: number, pf: number, priority: number): void {
+	if (!trace_passed(skb, 'hook', fn)) trace_event(skb, 'hook', fn, { hook, pf, priority });
+}
+
+/** Notes in a brief journey, which has its packet already, that `fn` was passed. Return: false when it must be told in full. */
+function trace_passed(skb: sk_buff, kind: trace_kind, fn: string): boolean {
+	const j = skb.journey;
+	if (j === null || j.brief === null || j.header === null) return false;
+	let r = j.brief.get(fn);
+	if (r === undefined) {
+		r = { ts: 0, kind, machine: skb.machine.name, netns: '', dev: '', fn, detail: null, header: null, mark: 0 };
+		j.brief.set(fn, r);
+	}
+	j.records.push(r);
+	return true;
 }

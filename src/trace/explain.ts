@@ -115,14 +115,24 @@ export function ruleName(r: RuleRef): string {
 
 const NOTHING: Record<string, unknown> = Object.freeze({});
 /** What a record may say of why a packet ends as it does. */
-const CAUSES = ['sysctl', 'value', 'counter', 'why', 'unknown'] as const;
+interface Cause {
+	sysctl: unknown;
+	value: unknown;
+	counter: unknown;
+	why: unknown;
+	unknown: unknown;
+}
 
 /** What a record says of the cause of the end, into `cause`. */
-function causeOf(r: trace_record, d: Record<string, unknown>, cause: Record<string, unknown>): void {
-	// Why the host says nothing about a packet is not why the packet ended.
-	if (d.sent === false) return;
+function causeOf(r: trace_record, d: Record<string, unknown>, cause: Cause): void {
 	if (r.kind === 'note' || (r.kind === 'conntrack' && d.event === 'drop') || r.kind === 'route' || r.kind === 'neigh') {
-		for (const k of CAUSES) if (d[k] !== undefined) cause[k] = d[k];
+		// Why the host says nothing about a packet is not why the packet ended.
+		if (d.sent === false) return;
+		if (d.sysctl !== undefined) cause.sysctl = d.sysctl;
+		if (d.value !== undefined) cause.value = d.value;
+		if (d.counter !== undefined) cause.counter = d.counter;
+		if (d.why !== undefined) cause.why = d.why;
+		if (d.unknown !== undefined) cause.unknown = d.unknown;
 	}
 }
 
@@ -162,7 +172,7 @@ export function explain(
 	};
 	let lastRule: Record<string, unknown> | null = null;
 	let lastHook: trace_record | null = null;
-	const cause: Record<string, unknown> = {};
+	const cause: Cause = { sysctl: undefined, value: undefined, counter: undefined, why: undefined, unknown: undefined };
 	let dropped: trace_record | null = null;
 	let sent: trace_record | null = null;
 	let delivered: trace_record | null = null;

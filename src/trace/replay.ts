@@ -43,10 +43,18 @@ export class Replay {
 			taken: (p) => localListener(imp, p),
 			holder: (protocol, port) => imp.listeners?.find((l) => l.protocol === protocol && l.port === port)?.process ?? '',
 		};
-		for (const s of imp.surroundings.values()) {
-			s.onFrame = (f) => {
-				if (get_unaligned_be16(f.bytes, 12) !== ETH_P_ARP) this.sent.push(f);
-			};
+		this.listen(false);
+	}
+
+	/** `brief`: only the ends of journeys are asked for, and nobody keeps the frames that are sent. */
+	private listen(brief: boolean): void {
+		this.recorder.brief = brief;
+		for (const s of this.imp.surroundings.values()) {
+			s.onFrame = brief
+				? null
+				: (f) => {
+						if (get_unaligned_be16(f.bytes, 12) !== ETH_P_ARP) this.sent.push(f);
+					};
 		}
 	}
 
@@ -64,10 +72,11 @@ export class Replay {
 		this.imp.host.world.advanceTo(time);
 	}
 
-	/** An Ethernet frame arrives at `dev` now. Its journey (`brief`: without its steps), and what came of it at this instant. */
+	/** An Ethernet frame arrives at `dev` now. Its journey (`brief`: without its steps and what was sent), and what came of it at this instant. */
 	receive(dev: string, frame: Uint8Array, brief = false): Replayed {
 		const around = this.around(dev);
 		const { machine, world } = this.imp.host;
+		if (brief !== this.recorder.brief) this.listen(brief);
 		this.sent = [];
 		this.recorder.take();
 		this.recorder.start(machine);
@@ -89,6 +98,7 @@ export class Replay {
 	async send(packet: Uint8Array): Promise<Replayed> {
 		const { host } = this.imp;
 		const { machine, world } = host;
+		if (this.recorder.brief) this.listen(false);
 		this.sent = [];
 		this.recorder.take();
 		this.recorder.start(machine);

@@ -4,7 +4,7 @@
 
 import type { Machine } from '../../kernel/machine.ts';
 import { ctl_int, register_sysctl } from '../../kernel/sysctl.ts';
-import { trace_event } from '../../kernel/trace.ts';
+import { trace_event, trace_hook } from '../../kernel/trace.ts';
 import { EPERM } from '../../uapi/asm-generic/errno.ts';
 import {
 	NF_ACCEPT,
@@ -131,8 +131,7 @@ export function nf_unregister_net_hooks(net: net, ops: readonly nf_hook_ops[]): 
 export function nf_hook_slow(skb: sk_buff, state: nf_hook_state, hooks: nf_hook_ops[], index: number): number {
 	for (let i = index; i < hooks.length; i++) {
 		const h = hooks[i];
-		if (skb.journey !== null)
-			trace_event(skb, 'hook', h.name, { hook: state.hook, pf: state.pf, priority: h.priority });
+		if (skb.journey !== null) trace_hook(skb, h.name, state.hook, state.pf, h.priority);
 		const verdict = h.hook(h.priv, skb, state);
 		switch (verdict & NF_VERDICT_MASK) {
 			case NF_ACCEPT:
