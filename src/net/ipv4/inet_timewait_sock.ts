@@ -11,13 +11,7 @@ import type { net } from '../core/net_namespace.ts';
 import { NET_INC_STATS } from '../core/snmp.ts';
 import { SOCK_BINDPORT_LOCK, type sock } from '../core/sock.ts';
 import { inet_sk } from './af_inet.ts';
-import {
-	ehash_unlink,
-	inet_bind_hash,
-	inet_bind_unlink,
-	inet_csk_node,
-	SOCK_BINDPORT_LOCK,
-} from './inet_hashtables.ts';
+import { ehash_unlink, inet_bind_hash, inet_bind_unlink, inet_csk_node } from './inet_hashtables.ts';
 import { inet_csk, tcp_timewait_sock } from './tcp_sock.ts';
 
 /** An entry for what `sk` leaves behind; null when there are too many. `state`: TCP_FIN_WAIT2 or TCP_TIME_WAIT. */

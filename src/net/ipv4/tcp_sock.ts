@@ -382,6 +382,9 @@ export class inet_connection_sock {
 	/** jiffies when icsk_retransmit_timer is due. */
 	icsk_timeout = 0;
 	icsk_retransmit_timer!: timer_list;
+	/** Whom inet_csk_init_xmit_timers named. */
+	icsk_retransmit_handler: ((timer: timer_list) => void) | null = null;
+	icsk_keepalive_handler: ((timer: timer_list) => void) | null = null;
 	icsk_delack_timer!: timer_list;
 	icsk_rto = TCP_TIMEOUT_INIT;
 	icsk_rto_min = TCP_RTO_MIN;
