@@ -14,6 +14,7 @@ import type { rtnl_global } from '../net/core/rtnetlink.ts';
 import type { sk_buff, skb_pool } from '../net/core/skbuff.ts';
 import type { sock_global } from '../net/core/sock.ts';
 import type { inet_global } from '../net/ipv4/af_inet.ts';
+import type { tcp_cong_global } from '../net/ipv4/tcp_cong.ts';
 import type { nf_global } from '../net/netfilter/core.ts';
 import type { nf_conntrack_global } from '../net/netfilter/nf_conntrack_core.ts';
 import type { xt_global } from '../net/netfilter/x_tables.ts';
@@ -78,6 +79,7 @@ export class Machine {
 	rtnl!: rtnl_global; // net/core/rtnetlink: handlers
 	netlink!: netlink_global; // net/netlink/af_netlink: nl_table
 	genl!: genl_global; // net/netlink/genetlink: families
+	tcp_cong!: tcp_cong_global; // net/ipv4/tcp_cong: congestion control modules
 	nf!: nf_global; // net/netfilter/core
 	xt!: xt_global; // net/netfilter/x_tables: matches, targets
 	ct!: nf_conntrack_global; // net/netfilter/nf_conntrack_core
