@@ -24,7 +24,8 @@ const rooms = {
 	user: ['uapi', 'lib', 'packet'],
 	lab: ['uapi', 'lib', 'packet', 'kernel', 'fs', 'net', 'drivers', 'boot', 'user', 'trace'],
 	trace: ['uapi', 'lib', 'packet', 'kernel', 'net', 'user', 'lab'],
-	cli: ['uapi', 'lib', 'packet', 'kernel', 'user', 'lab', 'trace'],
+	packetdrill: ['uapi', 'lib', 'kernel', 'drivers', 'user', 'lab'],
+	cli: ['uapi', 'lib', 'packet', 'kernel', 'user', 'lab', 'trace', 'packetdrill'],
 };
 
 const SOCKET = '^src/net/socket\\.ts$';

@@ -9,6 +9,7 @@ import { CaptureError } from '../packet/capture.ts';
 import { CAPTURE_SCRIPT } from './capture-script.ts';
 import { demo } from './demo.ts';
 import { UserError } from './load.ts';
+import { packetdrill } from './packetdrill.ts';
 import { type TraceFlags, trace } from './trace.ts';
 
 const program = new Command('linnet');
@@ -55,6 +56,19 @@ program
 	.description("print the script that collects a host's configuration (read it, then run it as root there)")
 	.action(() => {
 		process.stdout.write(CAPTURE_SCRIPT);
+	});
+
+program
+	.command('packetdrill')
+	.description("run packetdrill scripts on linnet's kernel, in virtual time (takes packetdrill's own flags)")
+	.argument(
+		'[args...]',
+		'FILE|DIR … [--ip_version=ipv4] [--tolerance_usecs=N] [-D NAME=VALUE] [--verbose] [--dry_run] [--json] …',
+	)
+	.allowUnknownOption()
+	.helpOption(false)
+	.action(async (args: string[]) => {
+		process.exitCode = await packetdrill(args);
 	});
 
 program

@@ -22,6 +22,8 @@ export interface HostOptions {
 	files?: Record<string, string>;
 	/** Sysctls to set after boot, with dots: `{ 'net.ipv4.ip_forward': 1 }`. */
 	sysctl?: Record<string, string | number>;
+	/** Programs beside linnet's own. */
+	programs?: Programs;
 }
 
 export interface NicOptions {
@@ -94,7 +96,7 @@ export class Host {
 		this.machine = new Machine(name, world.clock, world.seed, world);
 		this.disk = new Disk({ '/etc/hostname': name + '\n', '/etc/hosts': '127.0.0.1\tlocalhost\n', ...options.files });
 		this.machine.rootfs = this.disk;
-		this.programs = programs;
+		this.programs = options.programs === undefined ? programs : new Map([...programs, ...options.programs]);
 		start_kernel(this.machine);
 		// As every init system does.
 		dev_open(this.machine.init_net.loopback_dev);

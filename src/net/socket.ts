@@ -54,6 +54,7 @@ export interface proto_ops {
 export const SS_UNCONNECTED = 1;
 export const SS_CONNECTING = 2;
 export const SS_CONNECTED = 3;
+export const SS_DISCONNECTING = 4;
 
 /** A process's end of a socket. */
 export class socket implements file {
@@ -249,6 +250,20 @@ export function sys_getsockopt(
 	if (typeof s === 'number') return s;
 	if (level === SOL_SOCKET) return s.sk === null ? -EINVAL : sk_getsockopt(s.sk, optname, optval);
 	return s.ops.getsockopt === null ? -ENOPROTOOPT : s.ops.getsockopt(s, level, optname, optval);
+}
+
+/** fcntl(2)'s O_NONBLOCK. Return: 0 or -errno. */
+export function sys_set_nonblock(task: task_struct, fd: number, on: boolean): number {
+	const s = sockfd_lookup(task, fd);
+	if (typeof s === 'number') return s;
+	s.nonblock = on;
+	return 0;
+}
+
+/** Return: whether the descriptor does not block, or -errno. */
+export function sys_get_nonblock(task: task_struct, fd: number): number {
+	const s = sockfd_lookup(task, fd);
+	return typeof s === 'number' ? s : Number(s.nonblock);
 }
 
 export function sys_ioctl(task: task_struct, fd: number, cmd: number, arg: Uint8Array): number {

@@ -15,6 +15,7 @@ import {
 	sys_bind,
 	sys_close,
 	sys_connect,
+	sys_get_nonblock,
 	sys_getpeername,
 	sys_getsockname,
 	sys_getsockopt,
@@ -23,6 +24,7 @@ import {
 	sys_poll,
 	sys_recvmsg,
 	sys_sendmsg,
+	sys_set_nonblock,
 	sys_setsockopt,
 	sys_shutdown,
 	sys_socket,
@@ -232,6 +234,16 @@ export class Process {
 	/** `timeout` in ms, negative for none. Return: how many are ready, 0 at the timeout, -EINTR on a signal. */
 	poll(fds: pollfd[], timeout: number): Promise<number> {
 		return sys_poll(this.task, fds, timeout);
+	}
+
+	/** O_NONBLOCK by fcntl(2). Return: 0 or -errno. */
+	set_nonblock(fd: number, on: boolean): number {
+		return sys_set_nonblock(this.task, fd, on);
+	}
+
+	/** Return: 1 when the socket does not block, 0 when it does, -errno. */
+	get_nonblock(fd: number): number {
+		return sys_get_nonblock(this.task, fd);
 	}
 
 	/** Return: a descriptor that watches others. */
