@@ -285,6 +285,12 @@ const TEXT_RULES: [RegExp, string][] = [
 	[/("(?:expires|valid_life_time|preferred_life_time)":)(\d+)(?=[,}])(?!4294967295)/g, '$1«$2»'],
 	// ip -s neigh: seconds since used, confirmed, updated
 	[/\bused (\d+)\/(\d+)\/(\d+)/g, 'used «$1»/«$2»/«$3»'],
+	// ip -d link: veth has a queue for each of the machine's CPUs
+	[/^( {4}veth .*)\bnumtxqueues (\d+) numrxqueues \2\b/gm, '$1numtxqueues CPUS numrxqueues CPUS'],
+	[
+		/("info_kind":"veth"\},.*?)"num_tx_queues":(\d+),"num_rx_queues":\2\b/g,
+		'$1"num_tx_queues":"CPUS","num_rx_queues":"CPUS"',
+	],
 	// ip -d link: that the NICs are TAP devices here
 	[/\n {4}tun type tap pi off vnet_hdr off persist off (?=addrgenmode|numtxqueues)/g, ''],
 ];

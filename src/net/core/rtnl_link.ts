@@ -137,7 +137,8 @@ const ifla_policy: nla_policy_table = {
 	[IFLA_LINKINFO]: { type: NLA_NESTED },
 	[IFLA_NET_NS_PID]: { type: NLA_U32 },
 	[IFLA_NET_NS_FD]: { type: NLA_U32 },
-	[IFLA_IFALIAS]: { type: NLA_STRING, len: IFALIASZ - 1 },
+	// An empty one takes the alias away.
+	[IFLA_IFALIAS]: { type: NLA_BINARY, len: IFALIASZ - 1 },
 	[IFLA_AF_SPEC]: { type: NLA_NESTED },
 	[IFLA_EXT_MASK]: { type: NLA_U32 },
 	[IFLA_PROMISCUITY]: { type: NLA_U32 },

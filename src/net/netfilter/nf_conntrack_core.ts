@@ -892,9 +892,9 @@ export function nf_conntrack_confirm(skb: sk_buff): number {
 
 /** What a packet that the kernel makes in answer to `skb` starts with: the other direction of its flow. */
 export function nf_ct_attach(nskb: sk_buff, skb: sk_buff): void {
-	const ct = skb._nfct;
-	if (ct === null) return;
-	nskb._nfct = ct;
+	// Of an untracked packet only how it relates goes along: a target that leaves packets untracked then takes it for seen.
+	if (skb._nfct === null && skb._nfctinfo === 0) return;
+	nskb._nfct = skb._nfct;
 	nskb._nfctinfo = CTINFO2DIR(skb._nfctinfo) === IP_CT_DIR_ORIGINAL ? IP_CT_RELATED + IP_CT_IS_REPLY : IP_CT_RELATED;
 }
 

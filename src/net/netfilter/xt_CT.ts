@@ -155,7 +155,7 @@ function xt_ct_tg_destroy(net: net, targinfo: unknown): void {
 
 function xt_ct_tg(skb: sk_buff, par: xt_action_param): number {
 	// A packet that was seen before (loopback) keeps what it has.
-	if (skb._nfct !== null || skb._nfctinfo === IP_CT_UNTRACKED) return XT_CONTINUE;
+	if (skb._nfct !== null || skb._nfctinfo !== 0) return XT_CONTINUE;
 	const ct = (par.targinfo as ct_info).ct;
 	skb._nfct = ct;
 	skb._nfctinfo = ct === null ? IP_CT_UNTRACKED : IP_CT_NEW;

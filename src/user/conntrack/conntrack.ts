@@ -202,7 +202,7 @@ const EVENT_BITS: Record<string, number> = { ALL: 7, NEW: 1, UPDATES: 2, DESTROY
 function bits(text: string, table: Record<string, number>): number {
 	let v = 0;
 	for (const w of text.split(',')) {
-		const bit = table[w];
+		const bit = table[w] ?? table[w.toUpperCase()] ?? table[w.toLowerCase()];
 		if (bit === undefined) throw new ParameterProblem(`Bad parameter \`${w}'`);
 		v |= bit;
 	}
@@ -239,6 +239,8 @@ interface Wanted {
 	mark?: number;
 	mark_mask: number;
 	status?: number;
+	/** Bits beside those of `status` that must be clear. */
+	status_mask: number;
 	zone?: number;
 	timeout?: number;
 	tcp_state?: number;
@@ -286,7 +288,9 @@ function wanted(o: Options): Wanted {
 		dport: num('reply-port-dst'),
 	};
 	const [mark, mask] = (o.opt.get('mark') ?? '').split('/');
-	const status = o.opt.get('status');
+	const status_words = o.opt.get('status')?.split(',');
+	const unreplied = status_words?.some((s) => s.toUpperCase() === 'UNREPLIED') ?? false;
+	const status = status_words?.filter((s) => s.toUpperCase() !== 'UNREPLIED').join(',');
 	const state = o.opt.get('state');
 	return {
 		orig,
@@ -295,7 +299,8 @@ function wanted(o: Options): Wanted {
 		dst_mask,
 		mark: o.opt.has('mark') ? strtoul(mark) : undefined,
 		mark_mask: mask !== undefined ? strtoul(mask) : 0xffffffff,
-		status: status !== undefined ? bits(status, STATUS_BITS) : undefined,
+		status: status === undefined ? undefined : status === '' && unreplied ? 0 : bits(status, STATUS_BITS),
+		status_mask: unreplied ? IPS_SEEN_REPLY : 0,
 		zone: num('zone'),
 		timeout: num('timeout'),
 		tcp_state: state !== undefined ? (state === 'LISTEN' ? 9 : TCP_STATES.indexOf(state)) : undefined,
@@ -315,6 +320,11 @@ function nat_address(text: string): number | undefined {
 	return text === '' ? undefined : aton(text.split(':')[0].split('-')[0], 'IP');
 }
 
+/** The original's library compares an echo's id with type and code, which lie where ports do: most echoes count as translated. */
+function icmp_pat(t: nfct_tuple, id: number | undefined): boolean {
+	return t.icmp_type !== undefined && ((t.icmp_type << 8) | (t.icmp_code ?? 0)) !== id;
+}
+
 /** Whether a flow is one of those that were asked for. */
 function matches(w: Wanted, ct: nf_conntrack, by_mark = true): boolean {
 	const o = w.orig;
@@ -328,16 +338,18 @@ function matches(w: Wanted, ct: nf_conntrack, by_mark = true): boolean {
 	if (!same(r.src, ct.reply.src) || !same(r.dst, ct.reply.dst)) return false;
 	if (!same(r.sport, ct.reply.sport) || !same(r.dport, ct.reply.dport)) return false;
 	if (by_mark && w.mark !== undefined && (w.mark ^ ((ct.mark ?? 0) & w.mark_mask)) >>> 0 !== 0) return false;
-	if (w.status !== undefined && by_mark && ((ct.status ?? 0) & w.status) !== w.status) return false;
+	if (w.status !== undefined && by_mark && ((ct.status ?? 0) & (w.status | w.status_mask)) !== w.status) return false;
 	if (w.zone !== undefined && w.zone !== (ct.zone ?? 0)) return false;
 	if (!same(by_mark ? w.tcp_state : undefined, ct.tcp_state)) return false;
 	const status = ct.status ?? 0;
 	const snat = (want: string): boolean => {
 		const a = nat_address(want);
+		if (a === undefined && icmp_pat(ct.reply, ct.orig.icmp_id)) return true;
 		return (status & IPS_SRC_NAT) !== 0 && (a === undefined || a === ct.reply.dst);
 	};
 	const dnat = (want: string): boolean => {
 		const a = nat_address(want);
+		if (a === undefined && icmp_pat(ct.orig, ct.reply.icmp_id)) return true;
 		return (status & IPS_DST_NAT) !== 0 && (a === undefined || a === ct.reply.src);
 	};
 	if (w.src_nat !== undefined && !snat(w.src_nat)) return false;
@@ -392,7 +404,7 @@ async function flows(h: Handle, w: Wanted, type: number, by_mark = true): Promis
 	}
 	if (by_mark && w.status !== undefined) {
 		nla_put_be32(b, CTA_STATUS, w.status);
-		nla_put_be32(b, CTA_STATUS_MASK, w.status);
+		nla_put_be32(b, CTA_STATUS_MASK, w.status | w.status_mask);
 	}
 	const out: nf_conntrack[] = [];
 	const err = await talk(h, b, (nlh) => {
@@ -570,6 +582,7 @@ async function do_create(proc: Process, o: Options): Promise<number> {
 	const w = wanted(o);
 	if (o.table === 'expect') throw new ParameterProblem('creating expectations is not supported here', false);
 	if (o.proto < 0) throw new ParameterProblem("You need to supply the `--protonum' option for this command");
+	if (w.timeout === undefined) throw new ParameterProblem("You need to supply the `--timeout' option for this command");
 	if (w.orig.src === undefined || w.orig.dst === undefined) {
 		if (w.reply.src === undefined || w.reply.dst === undefined)
 			throw new ParameterProblem("you have to specify `--src' and `--dst'");

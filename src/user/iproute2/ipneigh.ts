@@ -397,7 +397,6 @@ async function dump_neigh(g: ip_globals, f: neigh_filter): Promise<nlmsghdr[] | 
 }
 
 async function neigh_flush(g: ip_globals, f: neigh_filter): Promise<number> {
-	f.state &= ~NUD_FAILED;
 	for (let round = 0; g.max_flush_loops === 0 || round < g.max_flush_loops; round++) {
 		const list = await dump_neigh(g, f);
 		if (list === null) {

@@ -4,8 +4,6 @@
  */
 import { put_unaligned_le16 } from '../../lib/byteorder.ts';
 import {
-	nla_data,
-	nla_get_u32,
 	nla_nest_end,
 	nla_nest_start_noflag,
 	nla_put,
@@ -784,23 +782,14 @@ async function iproute_get(g: ip_globals, a: args): Promise<number> {
 	f.cloned = 2;
 	if (connected && !from_ok) {
 		const n = answer;
-		const m = new rtmsg(n);
 		const tb = msg_attrs(n, 12, RTA_MAX);
-		const again = new request(RTM_GETROUTE, 0, 12);
 		print_get(g, n, f);
-		again.u8(0, m.family);
-		again.u8(1, m.dst_len);
-		again.u32(8, flags);
-		if (tb[RTA_DST] !== null) nla_put(again, RTA_DST, nla_data(tb[RTA_DST]));
-		const src = tb[RTA_PREFSRC] ?? tb[RTA_SRC];
-		if (src === null) {
+		if (tb[RTA_PREFSRC] === null && tb[RTA_SRC] === null) {
 			g.err('Failed to connect the route\n');
 			return -1;
 		}
-		nla_put(again, RTA_SRC, nla_data(src));
-		again.u8(2, src.len * 8);
-		if (odev === null && tb[RTA_OIF] !== null) nla_put_u32(again, RTA_OIF, nla_get_u32(tb[RTA_OIF]));
-		const r2 = await rtnl_talk(g, again, true);
+		// The original writes the source into the answer, and asks the same question again.
+		const r2 = await rtnl_talk(g, req, true);
 		if (r2.ret < 0 || r2.answer === null) return -2;
 		answer = r2.answer;
 	}

@@ -546,8 +546,11 @@ async function iprule_modify(g: ip_globals, cmd: number, a: args): Promise<numbe
 		} else if (a.is('sport', 'dport')) {
 			const key = a.word;
 			const w = a.next();
-			const r = get_range(w, get_u16);
+			const r = get_range(w, get_u32);
 			if (r === null) invarg(g, 'invalid port range\n', w);
+			// As sscanf("%hu") reads.
+			r.start &= 0xffff;
+			r.end &= 0xffff;
 			const at = nla_reserve(req, key === 'sport' ? FRA_SPORT_RANGE : FRA_DPORT_RANGE, 4);
 			put_unaligned_le16(req.data, at, r.start);
 			put_unaligned_le16(req.data, at + 2, r.end);
