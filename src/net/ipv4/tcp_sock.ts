@@ -7,11 +7,13 @@
  * SRTT and its like are us << 3 (mdev: << 2) as in Linux. Windows, MSS, queue sizes: bytes; cwnd and its like: segments.
  */
 import { HZ, type hrtimer, type timer_list } from '../../kernel/time.ts';
+import { LINUX_MIB_LISTENDROPS } from '../../uapi/linux/snmp.ts';
 import type { dst_entry } from '../core/dst.ts';
 import type { flowi4 } from '../core/flow.ts';
 import type { net } from '../core/net_namespace.ts';
 import type { sk_buff } from '../core/skbuff.ts';
 import { sk_buff_head } from '../core/skbuff_queue.ts';
+import { NET_INC_STATS } from '../core/snmp.ts';
 import type { sock } from '../core/sock.ts';
 import type { inet_bind_bucket, inet_hash_node } from './inet_hashtables.ts';
 import type { ip_options } from './ip_options.ts';
@@ -367,6 +369,7 @@ export interface inet_connection_sock_af_ops {
 		skb: sk_buff,
 		req: tcp_request_sock,
 		dst: dst_entry | null,
+		req_unhash: tcp_request_sock | null,
 		own_req: { v: boolean },
 	) => sock | null;
 	net_header_len: number;
@@ -1064,4 +1067,43 @@ export function tcp_rtx_queue_empty(sk: sock): boolean {
 
 export function tcp_rtx_and_write_queues_empty(sk: sock): boolean {
 	return tcp_rtx_queue_empty(sk) && tcp_write_queue_empty(sk);
+}
+
+/** A SYN that a listener could not take. */
+export function tcp_listendrop(sk: sock): void {
+	sk.sk_drops++;
+	NET_INC_STATS(sk.net, LINUX_MIB_LISTENDROPS);
+}
+
+/** A segment came for the connection. */
+export function tcp_segs_in(tp: tcp_sock, skb: sk_buff): void {
+	const segs = Math.max(1, skb.shinfo.gso_segs);
+	tp.segs_in = (tp.segs_in + segs) >>> 0;
+	if (skb.len > (skb.head[skb.transport_header + 12] >> 4) * 4) tp.data_segs_in = (tp.data_segs_in + segs) >>> 0;
+}
+
+/** What was announced to whom a request is about: its window as in the SYN-ACK. */
+export function tcp_synack_window(req: tcp_request_sock): number {
+	return Math.min(req.rsk_rcv_wnd, 65535);
+}
+
+/** `mss`, or what the process said when that is less. */
+export function tcp_mss_clamp(tp: tcp_sock, mss: number): number {
+	const user_mss = tp.rx_opt.user_mss;
+	return user_mss !== 0 && user_mss < mss ? user_mss : mss;
+}
+
+/** ms of the machine's clock. */
+export function tcp_clock_ms(n: net): number {
+	return Math.floor(n.machine.clock.now / 1e6);
+}
+
+/** Seconds of the machine's clock (ktime_get_seconds). */
+export function ktime_get_seconds(n: net): number {
+	return Math.floor(n.machine.clock.now / 1e9);
+}
+
+/** Our time stamp in answers about a request: int32. */
+export function tcp_rsk_tsval(req: tcp_request_sock): number {
+	return (Math.floor(req.net.machine.clock.now / (req.req_usec_ts ? 1e3 : 1e6)) + req.ts_off) | 0;
 }
