@@ -26,6 +26,11 @@ export function printk(machine: Machine, level: number, text: string): void {
 	if (machine.log_buf.length > LOG_MAX) machine.log_buf.splice(0, LOG_MAX / 4);
 }
 
+/** A line at KERN_INFO, at most 10 in 5 s. */
+export function net_info_ratelimited(machine: Machine, text: string): void {
+	if (net_ratelimit(machine)) printk(machine, KERN_INFO, text);
+}
+
 /** Linux's `net_ratelimit()`: 10 messages in 5 s. Return: whether this one may be printed. */
 export function net_ratelimit(machine: Machine): boolean {
 	const now = machine.clock.now;

@@ -11,6 +11,8 @@ export class wait_queue_entry {
 	queue: wait_queue_head | null;
 	resolve: ((result: number) => void) | null = null;
 	timeout: clock_event | null = null;
+	/** Of those that wait so, a wake-up wakes the first only (WQ_FLAG_EXCLUSIVE). */
+	exclusive = false;
 
 	constructor(task: task_struct, queue: wait_queue_head | null) {
 		this.task = task;
@@ -29,23 +31,48 @@ export class wait_queue_head {
 	watchers: wait_watcher[] | null = null;
 }
 
-/** Wakes all that sleep on `queue`. `key`: POLL* of what happened, 0 for anything. */
+/** Wakes who sleeps on `queue`: all, but of exclusive sleepers one. `key`: POLL* of what happened, 0 for anything. */
 export function wake_up(queue: wait_queue_head, key = 0): void {
+	__wake_up(queue, key, false);
+}
+
+/** Wakes exclusive sleepers too. */
+export function wake_up_all(queue: wait_queue_head, key = 0): void {
+	__wake_up(queue, key, true);
+}
+
+function __wake_up(queue: wait_queue_head, key: number, all: boolean): void {
 	const entries = queue.entries;
 	if (entries.length > 0) {
 		queue.entries = [];
-		for (const e of entries) finish_wait(e, 0);
+		let woken = all;
+		for (const e of entries) {
+			if (e.exclusive && !all) {
+				if (woken) {
+					queue.entries.push(e);
+					continue;
+				}
+				woken = true;
+			}
+			finish_wait(e, 0);
+		}
 	}
 	if (queue.watchers !== null) for (const w of queue.watchers) w.wake(key);
 }
 
 /**
- * Sleeps on `queue` (null: only for the time). Context: process.
+ * Sleeps on `queue` (null: only for the time). `exclusive`: one of several is enough for what comes (accept). Context: process.
  * Return: 0 when woken, -ETIMEDOUT at `deadline` (ns of the world's clock; Infinity for none), -EINTR when a signal came.
  */
-export function wait_event(task: task_struct, queue: wait_queue_head | null, deadline: number): Promise<number> {
+export function wait_event(
+	task: task_struct,
+	queue: wait_queue_head | null,
+	deadline: number,
+	exclusive = false,
+): Promise<number> {
 	if (task.signal_pending) return Promise.resolve(-EINTR);
 	const entry = new wait_queue_entry(task, queue);
+	entry.exclusive = exclusive;
 	if (queue !== null) queue.entries.push(entry);
 	task.sleeping.push(entry);
 	if (deadline !== Infinity) {

@@ -5,6 +5,7 @@
 import type { Machine } from '../kernel/machine.ts';
 import { fd_install, type file, type task_struct } from '../kernel/sched.ts';
 import { do_softirq } from '../kernel/softirq.ts';
+import { HZ, NSEC_PER_JIFFY } from '../kernel/time.ts';
 import { wait_event, wait_queue_head } from '../kernel/wait.ts';
 import {
 	EAFNOSUPPORT,
@@ -16,19 +17,27 @@ import {
 	ENOPROTOOPT,
 	ENOTSOCK,
 	EOPNOTSUPP,
+	EPIPE,
+	ETIMEDOUT,
 } from '../uapi/asm-generic/errno.ts';
 import {
 	MSG_DONTWAIT,
+	MSG_ERRQUEUE,
+	MSG_FASTOPEN,
+	MSG_OOB,
+	MSG_PEEK,
 	type msghdr,
 	POLLERR,
 	POLLHUP,
 	SOCK_NONBLOCK,
+	SOCK_STREAM,
 	SOCK_TYPE_MASK,
 	SOL_SOCKET,
 	type sockaddr,
 } from '../uapi/linux/socket.ts';
 import type { net } from './core/net_namespace.ts';
 import { sk_getsockopt, sk_setsockopt, type sock, sock_global } from './core/sock.ts';
+import { sk_stream_memory_free } from './core/stream.ts';
 
 /** Socket-level operations of a family. -errno on failure; -EAGAIN means "sleep and ask again". */
 export interface proto_ops {
@@ -49,6 +58,10 @@ export interface proto_ops {
 	getsockopt: ((sock: socket, level: number, optname: number, optval: Uint8Array) => number) | null;
 	sendmsg: (sock: socket, msg: msghdr, flags: number) => number;
 	recvmsg: (sock: socket, msg: msghdr, flags: number) => number;
+	/** Streams: the first half of a close that lingers. Return: ns to wait for the peer at most; 0: release it now. */
+	linger?: (sock: socket) => number;
+	/** Streams: whether a read that has `copied` of `len` bytes waits for more (MSG_WAITALL, SO_RCVLOWAT). */
+	recv_more?: (sock: socket, copied: number, len: number, flags: number) => boolean;
 }
 
 export const SS_UNCONNECTED = 1;
@@ -149,15 +162,39 @@ export function sys_listen(task: task_struct, fd: number, backlog: number): numb
 	return s.ops.listen === null ? -EOPNOTSUPP : s.ops.listen(s, Math.min(backlog >>> 0, s.net.core_sysctl_somaxconn));
 }
 
+/** How often softirqs that raise softirqs run before a call returns; the rest runs as an event. */
+const MAX_SOFTIRQ_RESTART = 10;
+
+/** What a call put on loopback arrives, and is answered, before the call returns. Return: whether there was any. */
+function run_softirqs(machine: Machine): boolean {
+	if (machine.softirq_pending === 0 || machine.in_softirq) return false;
+	for (let i = 0; i < MAX_SOFTIRQ_RESTART && machine.softirq_pending !== 0; i++) do_softirq(machine);
+	return true;
+}
+
+/** What a call that slept says: -EAGAIN (or `timeout`) when its time is over, -EINTR on a signal. */
+function wait_errno(w: number, timeout: number): number {
+	return w === -ETIMEDOUT ? timeout : w;
+}
+
 export async function sys_connect(task: task_struct, fd: number, addr: sockaddr): Promise<number> {
 	const s = sockfd_lookup(task, fd);
 	if (typeof s === 'number') return s;
+	return connect_wait(task, s, addr);
+}
+
+async function connect_wait(task: task_struct, s: socket, addr: sockaddr): Promise<number> {
 	const deadline = task.machine.clock.now + (s.sk?.sk_sndtimeo ?? Infinity);
+	let first = 0;
 	for (;;) {
 		const r = s.ops.connect(s, addr, 0);
+		const ran = run_softirqs(s.net.machine);
 		if ((r !== -EINPROGRESS && r !== -EALREADY) || s.nonblock) return r;
+		if (first === 0) first = r;
+		if (ran) continue;
 		const w = await wait_event(task, s.wait, deadline);
-		if (w < 0) return s.sk?.sk_sndtimeo !== Infinity ? -EINPROGRESS : w;
+		if (w < 0) return wait_errno(w, first);
+		if (s.sk === null) return -EBADF;
 	}
 }
 
@@ -167,52 +204,128 @@ export async function sys_accept(task: task_struct, fd: number, addr: sockaddr |
 	if (typeof s === 'number') return s;
 	if (s.ops.accept === null) return -EOPNOTSUPP;
 	const deadline = task.machine.clock.now + (s.sk?.sk_rcvtimeo ?? Infinity);
+	const ns = new socket(s.net, s.type, task);
+	ns.ops = s.ops;
 	for (;;) {
-		const ns = new socket(s.net, s.type, task);
-		ns.ops = s.ops;
 		const r = s.ops.accept(s, ns);
 		if (r >= 0) {
 			if (addr !== null) ns.ops.getname(ns, addr, true);
 			return fd_install(task, ns);
 		}
 		if (r !== -EAGAIN || s.nonblock) return r;
-		const w = await wait_event(task, s.wait, deadline);
-		if (w < 0) return -EAGAIN;
+		const w = await wait_event(task, s.wait, deadline, true);
+		if (w < 0) return wait_errno(w, -EAGAIN);
+		if (s.sk === null) return -EBADF;
 	}
 }
 
-/** Return: bytes taken, or -errno. */
+/** Memory, not the socket's buffer, was short: who waits looks again after this long (jiffies, and as many more at random). */
+const SENDMSG_MEMORY_WAIT = 2;
+
+/** Return: bytes taken (of a stream that may wait: all), or -errno. */
 export async function sys_sendmsg(task: task_struct, fd: number, msg: msghdr, flags: number): Promise<number> {
 	const s = sockfd_lookup(task, fd);
 	if (typeof s === 'number') return s;
-	const deadline = task.machine.clock.now + (s.sk?.sk_sndtimeo ?? Infinity);
+	const machine = s.net.machine;
+	const wait = !s.nonblock && (flags & MSG_DONTWAIT) === 0;
+	const whole = msg.msg_iov;
+	let deadline = -1;
+	let done = 0;
+	let r: number;
 	for (;;) {
-		const r = s.ops.sendmsg(s, msg, flags);
-		// What it put on loopback arrives before the call returns.
-		if (s.net.machine.softirq_pending !== 0 && !s.net.machine.in_softirq) do_softirq(s.net.machine);
-		if (r !== -EAGAIN || s.nonblock || (flags & MSG_DONTWAIT) !== 0) return r;
-		const w = await wait_event(task, s.wait, deadline);
-		if (w < 0) return s.sk?.sk_sndtimeo !== Infinity ? -EAGAIN : w;
+		r = s.ops.sendmsg(s, msg, flags);
+		const ran = run_softirqs(machine);
+		if (!wait) break;
+		if (r >= 0) {
+			done += r;
+			if (s.type !== SOCK_STREAM || done >= whole.length || (s.sk !== null && s.sk.sk_err !== 0)) break;
+			msg.msg_iov = whole.subarray(done);
+			continue;
+		}
+		if (r === -EINPROGRESS && (flags & MSG_FASTOPEN) !== 0) {
+			// The SYN went without data.
+			const c = await connect_wait(task, s, msg.msg_name!);
+			flags &= ~MSG_FASTOPEN;
+			if (c === 0) continue;
+			r = c;
+		}
+		if (r !== -EAGAIN) break;
+		if (ran) continue;
+		const sk = s.sk!;
+		if (deadline < 0) deadline = machine.clock.now + sk.sk_sndtimeo;
+		let until = deadline;
+		if (sk.sk_memory !== null && sk_stream_memory_free(sk))
+			until = Math.min(
+				deadline,
+				machine.clock.now + (SENDMSG_MEMORY_WAIT + machine.random.below(HZ / 5)) * NSEC_PER_JIFFY,
+			);
+		const w = await wait_event(task, s.wait, until);
+		if (w < 0 && (w !== -ETIMEDOUT || machine.clock.now >= deadline)) {
+			r = wait_errno(w, -EAGAIN);
+			break;
+		}
+		if (s.sk === null || (done > 0 && (s.sk as sock).sk_err !== 0)) {
+			r = -EPIPE;
+			break;
+		}
 	}
+	msg.msg_iov = whole;
+	if (wait && s.state === SS_CONNECTING && done > 0 && (flags & MSG_FASTOPEN) !== 0) {
+		const c = await connect_wait(task, s, msg.msg_name!);
+		if (c < 0 && c !== -EALREADY) return c;
+	}
+	return done > 0 ? done : r;
 }
 
 /** Return: bytes received (the datagram's whole length with MSG_TRUNC), or -errno. */
 export async function sys_recvmsg(task: task_struct, fd: number, msg: msghdr, flags: number): Promise<number> {
 	const s = sockfd_lookup(task, fd);
 	if (typeof s === 'number') return s;
-	const deadline = task.machine.clock.now + (s.sk?.sk_rcvtimeo ?? Infinity);
+	const machine = s.net.machine;
+	const wait = !s.nonblock && (flags & MSG_DONTWAIT) === 0;
+	const whole = msg.msg_iov;
+	let deadline = -1;
+	let done = 0;
+	let r: number;
 	for (;;) {
-		const r = s.ops.recvmsg(s, msg, flags);
-		if (r !== -EAGAIN || s.nonblock || (flags & MSG_DONTWAIT) !== 0) return r;
+		r = s.ops.recvmsg(s, msg, flags);
+		const ran = run_softirqs(machine);
+		if (!wait) break;
+		if (r > 0) {
+			done = (flags & MSG_PEEK) !== 0 ? r : done + r;
+			if (
+				s.ops.recv_more === undefined ||
+				(flags & (MSG_OOB | MSG_ERRQUEUE)) !== 0 ||
+				!s.ops.recv_more(s, done, whole.length, flags)
+			)
+				break;
+			if ((flags & MSG_PEEK) === 0) msg.msg_iov = whole.subarray(done);
+		} else if (r !== -EAGAIN || (flags & MSG_OOB) !== 0) break;
+		if (ran) continue;
+		if (deadline < 0) deadline = machine.clock.now + (s.sk?.sk_rcvtimeo ?? Infinity);
 		const w = await wait_event(task, s.wait, deadline);
-		if (w < 0) return s.sk?.sk_rcvtimeo !== Infinity ? -EAGAIN : w;
+		if (w < 0) {
+			r = wait_errno(w, -EAGAIN);
+			break;
+		}
+		if (s.sk === null) {
+			r = -EBADF;
+			break;
+		}
+		// What came with bytes that were read already is told by the next call.
+		if (done > 0 && s.sk.sk_err !== 0) break;
 	}
+	msg.msg_iov = whole;
+	return done > 0 ? done : r;
 }
 
 export function sys_shutdown(task: task_struct, fd: number, how: number): number {
 	const s = sockfd_lookup(task, fd);
 	if (typeof s === 'number') return s;
-	return s.ops.shutdown === null ? -EOPNOTSUPP : s.ops.shutdown(s, how);
+	if (s.ops.shutdown === null) return -EOPNOTSUPP;
+	const r = s.ops.shutdown(s, how);
+	run_softirqs(s.net.machine);
+	return r;
 }
 
 export function sys_getsockname(task: task_struct, fd: number, addr: sockaddr): number {
@@ -235,7 +348,10 @@ export function sys_setsockopt(
 	const s = sockfd_lookup(task, fd);
 	if (typeof s === 'number') return s;
 	if (level === SOL_SOCKET) return s.sk === null ? -EINVAL : sk_setsockopt(s.sk, optname, optval);
-	return s.ops.setsockopt === null ? -ENOPROTOOPT : s.ops.setsockopt(s, level, optname, optval);
+	if (s.ops.setsockopt === null) return -ENOPROTOOPT;
+	const r = s.ops.setsockopt(s, level, optname, optval);
+	run_softirqs(s.net.machine);
+	return r;
 }
 
 /** Return: the value's length in `optval`, or -errno. */
@@ -271,11 +387,33 @@ export function sys_ioctl(task: task_struct, fd: number, cmd: number, arg: Uint8
 	return typeof s === 'number' ? s : s.ops.ioctl(s, cmd, arg);
 }
 
+/** close(2) that does not wait: SO_LINGER's time is not spent (sys_close_linger does). */
 export function sys_close(task: task_struct, fd: number): number {
 	const f = task.files[fd];
 	if (f === undefined || f === null) return -EBADF;
 	task.files[fd] = null;
 	f.release();
+	run_softirqs(task.machine);
+	return 0;
+}
+
+/** close(2), waiting for SO_LINGER's time until the peer has everything. */
+export async function sys_close_linger(task: task_struct, fd: number): Promise<number> {
+	const f = task.files[fd];
+	if (f === undefined || f === null) return -EBADF;
+	task.files[fd] = null;
+	if (f instanceof socket && f.ops.linger !== undefined) {
+		let left = f.ops.linger(f);
+		if (left > 0) {
+			const deadline = task.machine.clock.now + left;
+			do {
+				if (!run_softirqs(task.machine) && (await wait_event(task, f.wait, deadline)) < 0) break;
+				left = f.ops.linger(f);
+			} while (left > 0);
+		}
+	}
+	f.release();
+	run_softirqs(task.machine);
 	return 0;
 }
 

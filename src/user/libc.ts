@@ -14,6 +14,7 @@ import {
 	sys_accept,
 	sys_bind,
 	sys_close,
+	sys_close_linger,
 	sys_connect,
 	sys_get_nonblock,
 	sys_getpeername,
@@ -229,6 +230,11 @@ export class Process {
 
 	close(fd: number): number {
 		return sys_close(this.task, fd);
+	}
+
+	/** close(2) that waits as SO_LINGER says. */
+	close_linger(fd: number): Promise<number> {
+		return sys_close_linger(this.task, fd);
 	}
 
 	/** `timeout` in ms, negative for none. Return: how many are ready, 0 at the timeout, -EINTR on a signal. */

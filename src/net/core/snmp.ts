@@ -49,6 +49,10 @@ export function TCP_INC_STATS(net: net, field: number): void {
 	net.mib.tcp_statistics[field]++;
 }
 
+export function TCP_DEC_STATS(net: net, field: number): void {
+	net.mib.tcp_statistics[field]--;
+}
+
 export function NET_INC_STATS(net: net, field: number): void {
 	net.mib.net_statistics[field]++;
 }

@@ -7,7 +7,7 @@ import type { task_struct } from '../../kernel/sched.ts';
 import type { timer_list } from '../../kernel/time.ts';
 import { trace_event } from '../../kernel/trace.ts';
 import type { wait_queue_head } from '../../kernel/wait.ts';
-import { wake_up } from '../../kernel/wait.ts';
+import { wake_up, wake_up_all } from '../../kernel/wait.ts';
 import { get_unaligned_le32, put_unaligned_le32 } from '../../lib/byteorder.ts';
 import { EDOM, EINVAL, ENODEV, ENOMEM, ENOPROTOOPT } from '../../uapi/asm-generic/errno.ts';
 import {
@@ -203,6 +203,8 @@ export class sock {
 	/** Stream sockets: truesize in the write queue, and what is reserved of the protocol's memory. */
 	sk_wmem_queued = 0;
 	sk_forward_alloc = 0;
+	/** close(2) has begun and lingers. */
+	sk_closing = false;
 	/** Its protocol's memory and limits; null for protocols that count none. */
 	sk_memory: proto_memory | null;
 	/** What the device of the route takes in one piece; 0 when it segments nothing. */
@@ -298,7 +300,7 @@ export function sk_sleep(sk: sock): wait_queue_head | null {
 }
 
 export function sock_def_wakeup(sk: sock): void {
-	if (sk.sk_socket !== null) wake_up(sk.sk_socket.wait);
+	if (sk.sk_socket !== null) wake_up_all(sk.sk_socket.wait);
 }
 
 export function sock_def_readable(sk: sock): void {

@@ -21,6 +21,8 @@ export class proto_memory {
 	memory_pressure = 0;
 	sockets_allocated = 0;
 	orphan_count = 0;
+	/** net.ipv4.tcp_max_orphans. */
+	sysctl_max_orphans = 131072;
 	/** Pages: min, pressure, max. */
 	sysctl_mem: number[];
 	/** Told when pressure begins and ends (counters). */

@@ -4,6 +4,7 @@
  */
 import { wake_up } from '../../kernel/wait.ts';
 import { EPIPE } from '../../uapi/asm-generic/errno.ts';
+import { POLLOUT, POLLWRNORM } from '../../uapi/linux/socket.ts';
 import { consume_skb } from './skbuff.ts';
 import { __skb_dequeue } from './skbuff_queue.ts';
 import { type sock, sock_error } from './sock.ts';
@@ -46,7 +47,7 @@ export function sk_stream_write_space(sk: sock): void {
 	const s = sk.sk_socket;
 	if (s === null || !__sk_stream_is_writeable(sk, 1)) return;
 	s.nospace = false;
-	wake_up(s.wait);
+	wake_up(s.wait, POLLOUT | POLLWRNORM);
 }
 
 /** What sending says when `err` came up: the pending error in place of EPIPE. */

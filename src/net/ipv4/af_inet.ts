@@ -34,6 +34,7 @@ import {
 	SHUT_RDWR,
 	SHUT_WR,
 	SOCK_RAW,
+	SOCK_STREAM,
 	type sockaddr,
 } from '../../uapi/linux/socket.ts';
 import {
@@ -59,7 +60,6 @@ import type { sk_buff } from '../core/skbuff.ts';
 import {
 	type proto,
 	RCV_SHUTDOWN,
-	SEND_SHUTDOWN,
 	SHUTDOWN_MASK,
 	SOCK_DEAD,
 	sk_alloc,
@@ -68,8 +68,28 @@ import {
 	sock_set_flag,
 	sock_writeable,
 	TCP_CLOSE,
+	TCP_LISTEN,
+	TCP_SYN_RECV,
+	TCP_SYN_SENT,
 } from '../core/sock.ts';
-import { type proto_ops, SS_CONNECTED, SS_UNCONNECTED, sock_register, type socket } from '../socket.ts';
+import {
+	type proto_ops,
+	SS_CONNECTED,
+	SS_CONNECTING,
+	SS_DISCONNECTING,
+	SS_UNCONNECTED,
+	sock_register,
+	type socket,
+} from '../socket.ts';
+
+export {
+	__inet_stream_connect,
+	inet_accept,
+	inet_listen,
+	inet_stream_connect,
+	inet_stream_ops,
+} from './af_inet_stream.ts';
+
 import { arp_ioctl } from './arp.ts';
 import { devinet_ioctl } from './devinet.ts';
 import { inet_addr_type_table, ip_rt_ioctl, l3mdev_fib_table_by_index } from './fib_frontend.ts';
@@ -141,6 +161,8 @@ export class inet_sock {
 	rcv_tos = 0;
 	local_port_range_lo = 0;
 	local_port_range_hi = 0;
+	/** TCP_FASTOPEN_CONNECT: the SYN waits for the first data. */
+	defer_connect = false;
 	/** IP_CMSG_* that recvmsg gives. */
 	cmsg_flags = 0;
 	/** Data under way of corked sends (ip_output's). */
@@ -215,6 +237,11 @@ export function inet_release(sock: socket): number {
 	const sk = sock.sk;
 	if (sk === null) return 0;
 	sock.sk = null;
+	// A connection goes on without its process: its close says when nobody waits for it any more.
+	if (sk.sk_type === SOCK_STREAM) {
+		sk.sk_prot.close(sk);
+		return 0;
+	}
 	sk.sk_socket = null;
 	sock_set_flag(sk, SOCK_DEAD);
 	sk.sk_prot.close(sk);
@@ -346,10 +373,22 @@ export function inet_recvmsg(sock: socket, msg: msghdr, flags: number): number {
 export function inet_shutdown(sock: socket, how: number): number {
 	const sk = sock.sk!;
 	if (how !== SHUT_RD && how !== SHUT_WR && how !== SHUT_RDWR) return -EINVAL;
-	// A datagram socket that is not connected: ENOTCONN, but the shutdown is done (as Linux does).
-	const err = sk.sk_state === TCP_CLOSE ? -ENOTCONN : 0;
-	if (how !== SHUT_WR) sk.sk_shutdown |= RCV_SHUTDOWN;
-	if (how !== SHUT_RD) sk.sk_shutdown |= SEND_SHUTDOWN;
+	const bits = how + 1;
+	if (sock.state === SS_CONNECTING)
+		sock.state =
+			sk.sk_state === TCP_SYN_SENT || sk.sk_state === TCP_SYN_RECV || sk.sk_state === TCP_CLOSE
+				? SS_DISCONNECTING
+				: SS_CONNECTED;
+	let err = 0;
+	if (sk.sk_state === TCP_SYN_SENT || (sk.sk_state === TCP_LISTEN && (bits & RCV_SHUTDOWN) !== 0)) {
+		err = sk.sk_prot.disconnect!(sk, 0);
+		sock.state = err !== 0 ? SS_DISCONNECTING : SS_UNCONNECTED;
+	} else if (sk.sk_state !== TCP_LISTEN) {
+		// Not connected: ENOTCONN, but the shutdown is done (as Linux does).
+		if (sk.sk_state === TCP_CLOSE) err = -ENOTCONN;
+		sk.sk_shutdown |= bits;
+		if (sk.sk_prot.shutdown) sk.sk_prot.shutdown(sk, bits);
+	}
 	sk.sk_state_change(sk);
 	return err;
 }

@@ -78,5 +78,6 @@ export const SIOCSHWTSTAMP = 35248;
 export const SIOCGHWTSTAMP = 35249;
 export const SIOCDEVPRIVATE = 35312;
 export const SIOCPROTOPRIVATE = 35296;
+export const SIOCATMARK = 0x8905;
 export const SIOCINQ = 0x541b;
 export const SIOCOUTQ = 0x5411;
