@@ -54,6 +54,7 @@ import { ip_route_output_flow } from './route.ts';
 import {
 	type fastopen_queue,
 	ICSK_ACK_TIMER,
+	ICSK_TIME_DACK,
 	inet_csk,
 	type request_sock_ops,
 	type request_sock_queue,
@@ -63,9 +64,6 @@ import {
 	tcp_rto_max,
 	tcp_sock,
 } from './tcp_sock.ts';
-
-/** inet_csk_reset_xmit_timer: the delayed ACK. The others are icsk_pending's ICSK_TIME_*. */
-export const ICSK_TIME_DACK = 2;
 
 /** net.ipv4.tcp_*: what a request waits for the first time (jiffies). */
 const REQSK_QUEUE_YOUNG_MIN = 8;

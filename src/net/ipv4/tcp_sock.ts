@@ -66,6 +66,8 @@ export const TCP_DEFAULT_SCALING_RATIO = 1 << (TCP_RMEM_TO_WIN_SCALE - 1);
 
 /** icsk_pending. */
 export const ICSK_TIME_RETRANS = 1;
+/** For inet_csk_reset_xmit_timer: the delayed ACK. */
+export const ICSK_TIME_DACK = 2;
 export const ICSK_TIME_PROBE0 = 3;
 export const ICSK_TIME_LOSS_PROBE = 5;
 export const ICSK_TIME_REO_TIMEOUT = 6;
@@ -557,6 +559,8 @@ export class tcp_sock extends inet_connection_sock {
 	/** Received out of order, sorted by sequence (tcp_input_data's own way to find places in it). */
 	out_of_order_queue: sk_buff_head = new sk_buff_head();
 	ooo_last_skb: sk_buff | null = null;
+	/** The same as an array, while tcp_input_data finds places by it. */
+	ofo_index: sk_buff[] | null = null;
 	duplicate_sack: tcp_sack_block = { start_seq: 0, end_seq: 0 };
 	selective_acks: tcp_sack_block[] = [
 		{ start_seq: 0, end_seq: 0 },
@@ -1087,20 +1091,9 @@ export function tcp_synack_window(req: tcp_request_sock): number {
 	return Math.min(req.rsk_rcv_wnd, 65535);
 }
 
-/** `mss`, or what the process said when that is less. */
-export function tcp_mss_clamp(tp: tcp_sock, mss: number): number {
-	const user_mss = tp.rx_opt.user_mss;
-	return user_mss !== 0 && user_mss < mss ? user_mss : mss;
-}
-
 /** ms of the machine's clock. */
 export function tcp_clock_ms(n: net): number {
 	return Math.floor(n.machine.clock.now / 1e6);
-}
-
-/** Seconds of the machine's clock (ktime_get_seconds). */
-export function ktime_get_seconds(n: net): number {
-	return Math.floor(n.machine.clock.now / 1e9);
 }
 
 /** Our time stamp in answers about a request: int32. */
