@@ -22,6 +22,7 @@ export interface Flags {
 	mtu: number;
 	tolerance_usecs: number;
 	tcp_ts_tick_usecs: number;
+	strict_segments: boolean;
 	non_fatal: string;
 	init_scripts: string;
 	define: Map<string, string>;
@@ -41,6 +42,7 @@ const DEFAULTS: Flags = {
 	mtu: 1500,
 	tolerance_usecs: 4000,
 	tcp_ts_tick_usecs: 0,
+	strict_segments: false,
 	non_fatal: '',
 	init_scripts: '',
 	define: new Map(),
@@ -191,6 +193,7 @@ export async function runFile(file: string, given: Flags): Promise<Outcome> {
 				connect_port: flags.connect_port,
 				tolerance_usecs: flags.tolerance_usecs,
 				tcp_ts_tick_usecs: flags.tcp_ts_tick_usecs,
+				strict_segments: flags.strict_segments,
 				non_fatal: new Set(flags.non_fatal.split(',').filter((x) => x !== '')),
 				verbose: flags.verbose ? (line) => process.stdout.write(`${line}\n`) : null,
 				print: (text) => {

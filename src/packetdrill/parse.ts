@@ -126,7 +126,7 @@ class Parser {
 	}
 
 	parse(): Script {
-		const script: Script = { file: this.file, options: [], init: null, events: [] };
+		const script: Script = { file: this.file, options: [], init: null, events: [], cleanup: null };
 		for (let m = this.take(OPTION); m !== null; m = this.take(OPTION)) {
 			if (m[2] === undefined) this.fail(`'=' and a value after --${m[1]}`);
 			script.options.push({ name: m[1], value: m[2].replace(/^"|"$/g, ''), line: this.line(m.index) });
@@ -135,7 +135,15 @@ class Parser {
 		const line = this.line();
 		const init = this.take(BACKQUOTED);
 		if (init !== null) script.init = { script: init[1], line };
-		for (this.space(); this.at < this.text.length; this.space()) script.events.push(this.event());
+		for (this.space(); this.at < this.text.length; this.space()) {
+			if (this.peek('`') && script.cleanup === null) {
+				const at = this.line();
+				const m = this.take(BACKQUOTED);
+				if (m === null) this.fail("a closing '`'");
+				script.cleanup = { script: m[1], line: at };
+			} else if (script.cleanup !== null) this.fail('the end of the script after a command without a time');
+			else script.events.push(this.event());
+		}
 		return script;
 	}
 

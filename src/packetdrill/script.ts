@@ -113,4 +113,6 @@ export interface Script {
 	/** Run before all events. */
 	init: { script: string; line: number } | null;
 	events: Event[];
+	/** A command without a time, after all events. */
+	cleanup: { script: string; line: number } | null;
 }
