@@ -335,7 +335,7 @@ export function ip_send_unicast_reply(
 		if (dopt.srr !== 0) daddr = dopt.faddr;
 	}
 	const fl4 = new flowi4();
-	const mark = IP4_REPLY_MARK(n, orig.mark);
+	const mark = IP4_REPLY_MARK(n, orig.mark) || sk.sk_mark;
 	flowi4_init_output(
 		fl4,
 		arg.bound_dev_if,
