@@ -194,6 +194,8 @@ export class netns_ipv4 {
 	sysctl_tcp_fastopen = 1;
 	sysctl_tcp_fastopen_blackhole_timeout = 0;
 	tcp_fastopen_ctx: tcp_fastopen_context | null = null;
+	/** Shown, and without effect since Linux 4.15. */
+	sysctl_tcp_fack = 0;
 	sysctl_tcp_fin_timeout = 60 * HZ;
 	sysctl_tcp_frto = 2;
 	sysctl_tcp_fwmark_accept = 0;
@@ -221,6 +223,11 @@ export class netns_ipv4 {
 	sysctl_tcp_pacing_ca_ratio = 120;
 	sysctl_tcp_pacing_ss_ratio = 200;
 	sysctl_tcp_pingpong_thresh = 1;
+	sysctl_tcp_plb_cong_thresh = 128;
+	sysctl_tcp_plb_enabled = 0;
+	sysctl_tcp_plb_idle_rehash_rounds = 3;
+	sysctl_tcp_plb_rehash_rounds = 12;
+	sysctl_tcp_plb_suspend_rto_sec = 60;
 	sysctl_tcp_probe_interval = 600;
 	sysctl_tcp_probe_threshold = 8;
 	sysctl_tcp_recovery = 1;

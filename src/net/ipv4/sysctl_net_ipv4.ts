@@ -1,6 +1,6 @@
 /*
  * net/ipv4/sysctl_net_ipv4.ts: net.ipv4.*: what is not of a device, a route or a fragment queue.   Linux: net/ipv4/sysctl_net_ipv4.c
- * Bounds are those that Linux 6.18 was seen to keep. Not here yet: net.ipv4.tcp_* (there is no TCP).
+ * Bounds are those that Linux 6.18 was seen to keep. tcp_* are in sysctl_net_ipv4_tcp.ts.
  */
 import type { Machine } from '../../kernel/machine.ts';
 import { ctl_int, type ctl_table, proc_dointvec_minmax, register_sysctl_dir } from '../../kernel/sysctl.ts';
@@ -9,6 +9,7 @@ import { EINVAL } from '../../uapi/asm-generic/errno.ts';
 import { type net, register_pernet_subsys } from '../core/net_namespace.ts';
 import type { netns_ipv4 } from './netns.ts';
 import { ctl_ms_jiffies, parse_one } from './route_sysctl.ts';
+import { tcp_sysctl_init_net } from './sysctl_net_ipv4_tcp.ts';
 
 /** Reads two numbers over what stands there. Return: them, or null. */
 function two(net: net, text: string, cur: number[], min: number, max: number): number[] | null {
@@ -144,6 +145,7 @@ function ipv4_net_table(net: net): ctl_table[] {
 
 function ipv4_sysctl_init_net(net: net): number {
 	register_sysctl_dir(net.sysctls, 'net/ipv4', ipv4_net_table, net);
+	tcp_sysctl_init_net(net);
 	return 0;
 }
 
