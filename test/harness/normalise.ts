@@ -242,6 +242,8 @@ export class Normaliser {
 		t = t.replace(/\bid (\d+)(?=, (offset|seq)\b)/g, (m, id, what) =>
 			id === '0' || (what === 'seq' ? this.#icmpIds : this.#ipIds).has(Number(id)) ? m : `id X${this.#textId.of(id)}`,
 		);
+		// ping -v: the id of its echoes.
+		t = t.replace(/\bident=(\d+)/g, (m, id) => (this.#icmpIds.has(Number(id)) ? m : `ident=X${this.#textId.of(id)}`));
 		// The id of an echo in conntrack's lines.
 		t = t.replace(/(\btype=(?:8|0) code=0 id=)(\d+)/g, (m, head, id) =>
 			this.#icmpIds.has(Number(id)) ? m : `${head}X${this.#textId.of(id)}`,

@@ -76,9 +76,12 @@ export function inet_putpeer(_p: inet_peer): void {}
 export function inet_peer_xrlim_allow(peer: inet_peer | null, timeout: number, machine: Machine): boolean {
 	if (peer === null) return true;
 	const now = machine.jiffies;
-	let token = peer.rate_tokens + now - peer.rate_last;
-	peer.rate_last = now;
-	if (token > XRLIM_BURST_FACTOR * timeout) token = XRLIM_BURST_FACTOR * timeout;
+	let token = peer.rate_tokens;
+	// What was gathered is held to the limit only as time passes.
+	if (now !== peer.rate_last) {
+		token = Math.min(token + now - peer.rate_last, XRLIM_BURST_FACTOR * timeout);
+		peer.rate_last = now;
+	}
 	const ok = token >= timeout;
 	peer.rate_tokens = ok ? token - timeout : token;
 	return ok;

@@ -318,7 +318,7 @@ function ip_handle_martian_source(
 		printk(
 			dev.net.machine,
 			KERN_WARNING,
-			`martian source ${ip_ntop(daddr)} from ${ip_ntop(saddr)}, on dev ${dev.name}`,
+			`IPv4: martian source ${ip_ntop(daddr)} from ${ip_ntop(saddr)}, on dev ${dev.name}`,
 		);
 		if (dev.hard_header_len > 0 && skb.mac_header >= 0) {
 			let hex = '';
@@ -418,7 +418,7 @@ function martian_destination(
 		printk(
 			dev.net.machine,
 			KERN_WARNING,
-			`martian destination ${ip_ntop(daddr)} from ${ip_ntop(saddr)}, dev ${dev.name}`,
+			`IPv4: martian destination ${ip_ntop(daddr)} from ${ip_ntop(saddr)}, dev ${dev.name}`,
 		);
 	}
 	if (skb.journey !== null) trace_martian(skb, 'destination', daddr, saddr, dev, in_dev, reason);
