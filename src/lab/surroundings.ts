@@ -1,10 +1,12 @@
 /*
  * lab/surroundings.ts: the network around a host that was imported alone: it answers ARP for everybody and notes what the host sends.
  */
-import type { Cable, CablePort, frame_offload } from '../drivers/net/cable.ts';
+import { type Cable, type CablePort, frame_offload } from '../drivers/net/cable.ts';
 import { get_unaligned_be16, get_unaligned_be32, put_unaligned_be16, put_unaligned_be32 } from '../lib/byteorder.ts';
 import { clock_event } from '../lib/event_queue.ts';
 import type { Nic } from './host.ts';
+
+export { frame_offload };
 
 /** A frame that the host sent into its surroundings. */
 export interface SentFrame {
@@ -18,7 +20,8 @@ const ETH_P_ARP = 0x0806;
 
 /** One NIC's cable. Every IPv4 address answers ARP there: with the neighbour table's address where that is known, else with one made from the IP. */
 export class Surroundings implements Cable {
-	readonly offload = false;
+	/** What the host sends is looked at, not carried: nothing needs to be done for it. */
+	readonly offload = true;
 	readonly nic: Nic;
 	/** Link-layer addresses by IPv4 address, as the host's neighbour table had them. */
 	readonly known: Map<number, Uint8Array> = new Map();
@@ -38,8 +41,8 @@ export class Surroundings implements Cable {
 	}
 
 	/** A frame arrives at the host. */
-	inject(frame: Uint8Array): void {
-		this.port.receive(frame, 0, frame.length, null);
+	inject(frame: Uint8Array, offload: frame_offload | null = null): void {
+		this.port.receive(frame, 0, frame.length, offload);
 	}
 
 	send(frame: Uint8Array, start: number, len: number, _offload: frame_offload | null): void {

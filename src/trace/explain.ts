@@ -101,8 +101,8 @@ export interface LocalPacket {
 
 /** What is known of a host's sockets beside those that are open here. */
 export interface LocalLookup {
-	/** Why it is taken that somebody has a socket for the packet all the same; null: nobody has. */
-	taken(packet: LocalPacket): string | null;
+	/** Why it is taken that somebody has a socket for the packet all the same, and whether that is known; null: nobody has. */
+	taken(packet: LocalPacket): { text: string; sure: boolean } | null;
 	/** Whose socket it is that took a packet; '' where nobody knows. */
 	holder(protocol: string, port: number): string;
 }
@@ -219,12 +219,17 @@ export function explain(
 		out.why = `the rule uses what linnet does not know: ${str(cause.unknown)}`;
 		if (undecided !== null) out.rule = ruleText(look, out.machine, undecided);
 	} else if (dropped !== null) {
+		// A raw socket has taken a copy: that nobody else wanted it is no loss.
+		if (dropped.detail?.reason === 'NO_SOCKET' && root.children.some(takenRaw)) {
+			deliver(out, 'to a raw socket', true);
+			return out;
+		}
 		const assumed =
 			unheard === null || delivered !== null || dropped.detail?.reason !== 'NO_SOCKET'
 				? null
 				: local.taken(localPacket(unheard, conntrack, unheard.detail ?? NOTHING));
 		if (assumed !== null) {
-			deliver(out, assumed);
+			deliver(out, assumed.text, assumed.sure);
 			return out;
 		}
 		const reason = str(dropped.detail?.reason);
@@ -259,17 +264,36 @@ export function explain(
 			out.action = records.some((r) => r.fn === 'ip_forward') ? 'forward' : 'send';
 			out.out = fragments[0].out;
 		} else out.action = out.caused.length > 0 ? 'answer' : 'consume';
-	} else if (records.length > 0) out.action = 'queue';
+	} else if (records.length > 0) {
+		out.action = 'queue';
+		out.why ??= waiting(records);
+	}
 	return out;
 }
 
+/** What a packet that has not ended waits for. */
+function waiting(records: readonly trace_record[]): string {
+	const last = records.findLast((r) => r.kind !== 'fn' && r.kind !== 'hook');
+	if (last?.kind === 'neigh') return `it waits for ${str(last.detail?.addr)} to answer ARP`;
+	if (records.some((r) => r.fn === 'nf_queue')) return 'it waits for a program that listens to its NFQUEUE';
+	if (records.some((r) => r.fn === 'ip_defrag' || r.fn.includes('defrag'))) return 'it waits for the other fragments';
+	return 'it waits';
+}
+
+function takenRaw(copy: journey): boolean {
+	return copy.records.some((r) => r.kind === 'socket' && r.detail?.protocol === 'RAW');
+}
+
 /** Ends the journey at the socket that is taken to be there; what follows only happens without one. */
-function deliver(out: PacketJourney, assumed: string): void {
+function deliver(out: PacketJourney, text: string, sure: boolean): void {
 	out.action = 'deliver';
-	out.assumed = assumed;
+	if (sure) {
+		out.why = text;
+		out.caused = [];
+	} else out.assumed = text;
 	const at = out.steps.findLastIndex((s) => s.phase === 'socket');
 	if (at >= 0) {
 		out.steps.length = at + 1;
-		out.steps[at] = { ...out.steps[at], text: assumed };
+		out.steps[at] = { ...out.steps[at], text };
 	}
 }

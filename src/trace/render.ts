@@ -61,7 +61,7 @@ export function actionLine(j: PacketJourney): string {
 		case 'lost':
 			return 'lost on the way';
 		case 'queue':
-			return 'queue (it waits: for a neighbour, for more fragments, or in NFQUEUE)';
+			return `queue (${j.why ?? 'it waits'})`;
 		default:
 			return j.action;
 	}
@@ -71,6 +71,7 @@ export function actionLine(j: PacketJourney): string {
 export function reasonLine(j: PacketJourney): string {
 	if (j.reason === undefined && j.action !== 'undecided') return '';
 	const parts = [j.reason ?? 'cannot be told'];
+	if (j.reason === undefined && j.rule === undefined && j.why !== undefined) return `cannot be told: ${j.why}`;
 	if (j.rule !== undefined) parts.push(`at ${ruleName(j.rule)}${j.rule.text === undefined ? '' : `: ${j.rule.text}`}`);
 	else if (j.at !== undefined) parts.push(`in ${j.at}`);
 	let text = parts.join(' ');
@@ -118,7 +119,8 @@ export function render(j: PacketJourney, options: RenderOptions = {}): string[] 
 	lines.push(`${c.bold('Action:')} ${paint(actionLine(last))}${way.length > 1 ? ` at ${last.machine}` : ''}`);
 	const reason = reasonLine(last);
 	if (reason !== '') lines.push(`${c.bold('Reason:')} ${reason}`);
-	else if (last.why !== undefined && last.action !== 'deliver') lines.push(`${c.bold('Note:')} ${last.why}`);
+	else if (last.why !== undefined && last.action !== 'deliver' && last.action !== 'queue')
+		lines.push(`${c.bold('Note:')} ${last.why}`);
 	const config = configLine(last);
 	if (config !== '') lines.push(`${c.bold('Config:')} ${config}`);
 	if (last.counter !== undefined) lines.push(`${c.bold('Counter:')} ${last.counter}`);

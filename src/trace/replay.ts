@@ -5,11 +5,14 @@
 import type { journey } from '../kernel/trace.ts';
 import { findRuleLine, type ImportedHost } from '../lab/import/import.ts';
 import { findListener, listenerText } from '../lab/import/listeners.ts';
-import type { SentFrame, Surroundings } from '../lab/surroundings.ts';
+import type { frame_offload, SentFrame, Surroundings } from '../lab/surroundings.ts';
 import { get_unaligned_be16, get_unaligned_be32, put_unaligned_be16, put_unaligned_be32 } from '../lib/byteorder.ts';
 import { csum_fold, csum_partial, csum_tcpudp_nofold, ip_fast_csum } from '../lib/checksum.ts';
+import { ENETUNREACH } from '../uapi/asm-generic/errno.ts';
 import { explain, type LocalLookup, type LocalPacket, type PacketJourney, type RuleLookup } from './explain.ts';
+import { local_output } from './local_output.ts';
 import { Recorder } from './recorder.ts';
+import { packetLine } from './steps.ts';
 
 const ETH_P_IP = 0x0800;
 const ETH_P_ARP = 0x0806;
@@ -26,6 +29,8 @@ export interface Replayed {
 export class Replay {
 	readonly imp: ImportedHost;
 	readonly recorder = new Recorder();
+	/** Whether frames that are sent are kept for brief journeys, too. Set before the first. */
+	keepSent = false;
 	private lookup: RuleLookup;
 	private local: LocalLookup;
 	private sent: SentFrame[] = [];
@@ -50,11 +55,12 @@ export class Replay {
 	private listen(brief: boolean): void {
 		this.recorder.brief = brief;
 		for (const s of this.imp.surroundings.values()) {
-			s.onFrame = brief
-				? null
-				: (f) => {
-						if (get_unaligned_be16(f.bytes, 12) !== ETH_P_ARP) this.sent.push(f);
-					};
+			s.onFrame =
+				brief && !this.keepSent
+					? null
+					: (f) => {
+							if (get_unaligned_be16(f.bytes, 12) !== ETH_P_ARP) this.sent.push(f);
+						};
 		}
 	}
 
@@ -72,15 +78,15 @@ export class Replay {
 		this.imp.host.world.advanceTo(time);
 	}
 
-	/** An Ethernet frame arrives at `dev` now. Its journey (`brief`: without its steps and what was sent), and what came of it at this instant. */
-	receive(dev: string, frame: Uint8Array, brief = false): Replayed {
+	/** An Ethernet frame arrives at `dev` now. Its journey (`brief`: without its steps, and without what was sent unless `keepSent`), and what came of it at this instant. */
+	receive(dev: string, frame: Uint8Array, brief = false, offload: frame_offload | null = null): Replayed {
 		const around = this.around(dev);
 		const { machine, world } = this.imp.host;
 		if (brief !== this.recorder.brief) this.listen(brief);
 		this.sent = [];
 		this.recorder.take();
 		this.recorder.start(machine);
-		around.inject(frame);
+		around.inject(frame, offload);
 		world.advanceTo(world.clock.now);
 		this.recorder.stop(machine);
 		return this.result('rx', brief);
@@ -107,6 +113,24 @@ export class Replay {
 		this.recorder.stop(machine);
 		const out = this.result('local');
 		if (r.exitCode !== 0) out.journey.why ??= r.stderr.trim().replace(/^linnet-send: /, 'the system call failed: ');
+		return out;
+	}
+
+	/** The host itself sends an IPv4 packet: as NF_INET_LOCAL_OUT sees it, without a socket and at once. */
+	sendRaw(packet: Uint8Array, offload: frame_offload | null = null, brief = false): Replayed {
+		const { machine, world } = this.imp.host;
+		if (brief !== this.recorder.brief) this.listen(brief);
+		this.sent = [];
+		this.recorder.take();
+		this.recorder.start(machine);
+		const err = local_output(machine.init_net, packet, offload);
+		world.advanceTo(world.clock.now);
+		this.recorder.stop(machine);
+		const out = this.result('local', brief);
+		if (err < 0 && out.journey.packet === '') {
+			out.journey.packet = packetLine(packet);
+			out.journey.why = err === -ENETUNREACH ? 'the host has no route for it' : `it cannot be sent (error ${-err})`;
+		}
 		return out;
 	}
 
@@ -219,18 +243,23 @@ export function answerTo(packet: Uint8Array): Uint8Array | null {
 }
 
 /** Why it is taken that a socket of the host is there for a packet that linnet has none for; null: there is none. */
-function localListener(imp: ImportedHost, p: LocalPacket): string | null {
+function localListener(imp: ImportedHost, p: LocalPacket): ReturnType<LocalLookup['taken']> {
 	const what = p.protocol === 'icmp' ? `ping with id ${p.port}` : `${p.protocol} port ${p.port}`;
-	if (p.reply) return `an answer to what the host itself sent: taken by the socket that sent it (${what})`;
+	if (p.reply)
+		return { text: `an answer to what the host itself sent: taken by the socket that sent it (${what})`, sure: true };
 	const { listeners } = imp;
 	if (listeners === null)
-		return p.protocol === 'icmp'
-			? `somebody waits for this answer (${what}): the host's sockets were not collected`
-			: `somebody listens on ${what}: the host's listeners were not collected`;
+		return {
+			text:
+				p.protocol === 'icmp'
+					? `somebody waits for this answer (${what}): the host's sockets were not collected`
+					: `somebody listens on ${what}: the host's listeners were not collected`,
+			sure: false,
+		};
 	const l = findListener(listeners, p.protocol, p.addr, p.port);
-	if (l !== undefined) return `${listenerText(l)} (from the capture)`;
+	if (l !== undefined) return { text: `${listenerText(l)} (listener from the capture)`, sure: true };
 	// Its listener may be gone, or it was the host that connected: conntrack has seen both sides talk.
 	if (p.state === 'ESTABLISHED' && p.protocol !== 'icmp')
-		return `conntrack knows the flow as ESTABLISHED: its socket is taken to be there (${what})`;
+		return { text: `conntrack knows the flow as ESTABLISHED: its socket is taken to be there (${what})`, sure: false };
 	return null;
 }

@@ -183,7 +183,13 @@ function socketText(fn: string, d: Record<string, unknown>): string {
 					: 'no socket';
 		return join(what, d.counter === undefined ? '' : `(${str(d.counter)})`);
 	}
-	return rest(d, ['found', 'rmem', 'rcvbuf', 'ino']);
+	if (d.local !== undefined) return `taken by the ${str(d.protocol).toLowerCase()} socket ${str(d.local)}`;
+	return join(
+		'taken by a',
+		str(d.protocol).toLowerCase(),
+		'socket',
+		rest(d, ['found', 'protocol', 'rmem', 'rcvbuf', 'ino']),
+	);
 }
 
 /** One side of `A -> B`, with what follows it (` id 5`). */

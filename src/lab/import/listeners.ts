@@ -29,9 +29,9 @@ function ipv4(text: string): number | null {
 /** Reads what `ss -H -lntup` printed; sockets of IPv6 alone are left out. Throws ImportError. */
 export function parseListeners(file: string, text: string): Listener[] {
 	const out: Listener[] = [];
-	text.split('\n').forEach((raw, i) => {
+	for (const [i, raw] of text.split('\n').entries()) {
 		const line = raw.trim();
-		if (line === '' || /^Netid\s/.test(line)) return;
+		if (line === '' || /^Netid\s/.test(line)) continue;
 		const words = line.split(/\s+/);
 		// `ss -lnt` has no column for the protocol, for it is always the same.
 		if (words[0] === 'LISTEN' || words[0] === 'UNCONN') words.unshift(words[0] === 'LISTEN' ? 'tcp' : 'udp');
@@ -45,7 +45,7 @@ export function parseListeners(file: string, text: string): Listener[] {
 		if (words.length < 6) bad('is too short');
 		const protocol = words[0];
 		if (protocol !== 'tcp' && protocol !== 'udp') {
-			if (/^[a-z_0-9]+$/.test(protocol)) return;
+			if (/^[a-z_0-9]+$/.test(protocol)) continue;
 			bad('is no line of ss');
 		}
 		const m = /^(.*?)(?:%([^:]+))?:(\d+|\*)$/.exec(words[4]);
@@ -55,11 +55,11 @@ export function parseListeners(file: string, text: string): Listener[] {
 		const addr = ipv4(m[1]);
 		if (addr === null) {
 			if (!m[1].includes(':')) bad('has no local address');
-			return;
+			continue;
 		}
 		const process = /users:\(\("([^"]*)"/.exec(line)?.[1] ?? '';
 		out.push({ protocol: protocol as 'tcp' | 'udp', addr, port, dev: m[2] ?? '', process, line: i + 1 });
-	});
+	}
 	return out;
 }
 
