@@ -4,14 +4,15 @@
  *
  * The trie (fib_trie.ts) stays the truth; this is a copy of what it would find, made where packets go and thrown away where routes change:
  *
- *      top[first 18 bits]   0: not known | an answer | ~offset of a node in `c`
+ *      top[first bits]      0: not known | an answer | ~offset of a node in `c`;  the first 18 bits in a large table, 12 in a small one
  *      node                 [ bits 0-31 | bits 32-63 | word, word, … ]   a set bit starts a new word; a word is an answer or ~offset
  *
- * A node decides the next 6 bits (18 to 24, 24 to 30), the last one 2 (30 to 32). An answer is the alias that a lookup tries first:
+ * A node decides the next 6 bits (12 to 18, 18 to 24, 24 to 30), the last one 2 (30 to 32). An answer is the alias that a lookup tries first:
  * its fib_info's id + 1 (16 bits), slen << 16 and type << 22; DIR_NONE when no prefix holds the address; DIR_SLOW when the trie must be
  * asked (TOS, a high id). An alias that does not suit the flow is the trie's business too: what is here never says no.
  *
- * A million prefixes of the Internet's lengths take 1 MB and about 12 MB, where their LC trie has 60 MB to wait for.
+ * A million prefixes of the Internet's lengths take 1 MB and about 12 MB, where their LC trie has 60 MB to wait for. A small table's
+ * takes some 20 KB, and saves the walk back from longer prefixes that do not fit.
  */
 import { LC_KEY, type lc_trie } from '../../lib/lc_trie.ts';
 
@@ -20,8 +21,8 @@ export const DIR_NONE = 0x3f << 16;
 /** Ask the trie. */
 export const DIR_SLOW = 0x3e << 16;
 
-const TOP_BITS = 18;
-const TOP_SHIFT = 32 - TOP_BITS;
+/** Bits of an address that each level leaves to those below. */
+const SHIFTS = [14, 8, 2, 0];
 /** Words of `c` at most: 64 MB. What is not known then stays so. */
 const MAX_WORDS = 1 << 24;
 /** With half of `c` no longer pointed to, and as many words as this, all is begun anew. */
@@ -38,12 +39,23 @@ function popcount(v: number): number {
 }
 
 export class fib_dir {
-	private top: Int32Array = new Int32Array(1 << TOP_BITS);
-	private c: Int32Array = new Int32Array(1 << 14);
+	/** Whether it is made for a large table. */
+	readonly large: boolean;
+	/** Bits that `top` leaves to nodes. */
+	private shift: number;
+	private top: Int32Array;
+	private c: Int32Array;
 	private c_top = 0;
 	private garbage = 0;
 	/** What a node's addresses answer, before equal neighbours are folded: by level. */
-	private scratch: Int32Array[] = [new Int32Array(64), new Int32Array(64), new Int32Array(4)];
+	private scratch: Int32Array[] = [new Int32Array(64), new Int32Array(64), new Int32Array(64), new Int32Array(4)];
+
+	constructor(large: boolean) {
+		this.large = large;
+		this.shift = large ? 14 : 20;
+		this.top = new Int32Array(1 << (32 - this.shift));
+		this.c = new Int32Array(large ? 1 << 14 : 1 << 8);
+	}
 
 	/** Bytes held. */
 	get bytes(): number {
@@ -52,8 +64,12 @@ export class fib_dir {
 
 	/** What is known of an address. Return: an answer, DIR_NONE, DIR_SLOW, or 0 when it was not asked for yet. */
 	get(key: number): number {
-		let e = this.top[key >>> TOP_SHIFT];
+		let e = this.top[key >>> this.shift];
 		if (e < 0) {
+			if (!this.large) {
+				e = this.child(~e, (key >>> 14) & 63);
+				if (e >= 0) return e;
+			}
 			e = this.child(~e, (key >>> 8) & 63);
 			if (e < 0) {
 				e = this.child(~e, (key >>> 2) & 63);
@@ -72,8 +88,8 @@ export class fib_dir {
 
 	/** A prefix came, went or changed: what it covers is not known any more. */
 	forget(key: number, slen: number): void {
-		const first = key >>> TOP_SHIFT;
-		const end = first + (slen <= TOP_SHIFT ? 1 : 2 ** (slen - TOP_SHIFT));
+		const first = key >>> this.shift;
+		const end = first + (slen <= this.shift ? 1 : 2 ** (slen - this.shift));
 		const c = this.c;
 		for (let i = first; i < end; i++) {
 			const e = this.top[i];
@@ -88,14 +104,14 @@ export class fib_dir {
 
 	/** Takes from the trie (its aliases in `a`, `words` each; fib_trie.ts) what lies around an address. */
 	learn(key: number, lc: lc_trie, a: Int32Array): void {
-		const first = key >>> TOP_SHIFT;
-		const base = (first << TOP_SHIFT) >>> 0;
-		this.top[first] = this.make(0, base, this.covering(base, lc, a), lc, a);
+		const first = key >>> this.shift;
+		const base = (first << this.shift) >>> 0;
+		this.top[first] = this.make(this.large ? 1 : 0, base, this.covering(base, lc, a), lc, a);
 	}
 
 	/** The answer of the longest prefix that is no longer than what `top` decides and holds `base`. */
 	private covering(base: number, lc: lc_trie, a: Int32Array): number {
-		for (let slen = TOP_SHIFT; slen <= 32; slen++) {
+		for (let slen = this.shift; slen <= 32; slen++) {
 			const net = slen === 32 ? 0 : base & (-1 << slen);
 			const slot = lc.find(net);
 			if (slot === 0) continue;
@@ -106,8 +122,8 @@ export class fib_dir {
 
 	/** Makes the node of `level` that decides for the addresses from `base` on. Return: a word that stands for it. */
 	private make(level: number, base: number, around: number, lc: lc_trie, a: Int32Array): number {
-		const shift = level === 0 ? 8 : level === 1 ? 2 : 0;
-		const span = level === 0 ? 1 << TOP_SHIFT : level === 1 ? 1 << 8 : 4;
+		const shift = SHIFTS[level];
+		const span = level === 3 ? 4 : 64 << shift;
 		const n = span >>> shift;
 		const s = this.scratch[level];
 		s.fill(around);

@@ -53,13 +53,17 @@ const A_INFO = 1;
 const A_WORD = 2;
 const A_TB = 3;
 
-/** From so many routes on a table has a fib_dir, and with less than half of that none. */
+/** From so many routes on a table has a large fib_dir, and with less than half of that none. */
 const DIR_MIN = 4096;
+/** A small table has one from so many lookups on. */
+const DIR_LOOKUPS = 4096;
 
 export class fib_trie {
 	lc: lc_trie = new lc_trie();
-	/** Of a large table: what lookups found. */
+	/** Of a table that is large or much asked: what lookups found. */
 	dir: fib_dir | null = null;
+	/** Lookups without it. */
+	lookups = 0;
 	/** Aliases; 0 is none. */
 	a: Int32Array = new Int32Array(64 * A);
 	private a_top = 1;
@@ -96,7 +100,7 @@ export class fib_trie {
 		this.a[o + A_INFO] = info;
 		this.a[o + A_WORD] = slen | (type << 8) | (dscp << 16);
 		this.a[o + A_TB] = tb_id;
-		if (++this.num_aliases === DIR_MIN && this.dir === null) this.dir = new fib_dir();
+		if (++this.num_aliases >= DIR_MIN && !this.dir?.large) this.dir = new fib_dir(true);
 		return fa;
 	}
 
@@ -104,7 +108,7 @@ export class fib_trie {
 		this.a[fa * A] = this.a_free;
 		this.a_free = fa;
 		this.fa_default.delete(fa);
-		if (--this.num_aliases < DIR_MIN >> 1) this.dir = null;
+		if (--this.num_aliases < DIR_MIN >> 1 && this.dir?.large) this.dir = null;
 	}
 }
 
@@ -157,7 +161,10 @@ export function fib_lookup_good_nhc(nhc: fib_nh, fib_flags: number, flp: flowi4)
  */
 export function fib_table_lookup(tb: fib_table, flp: flowi4, res: fib_result, fib_flags: number): number {
 	const dir = tb.tb_data.dir;
-	if (dir === null) return fib_trie_lookup(tb, flp, res, fib_flags);
+	if (dir === null) {
+		if (++tb.tb_data.lookups === DIR_LOOKUPS) tb.tb_data.dir = new fib_dir(false);
+		return fib_trie_lookup(tb, flp, res, fib_flags);
+	}
 	const e = dir.get(flp.daddr);
 	if (e === DIR_NONE) return -EAGAIN;
 	const id = e & 0xffff;

@@ -114,6 +114,8 @@ export class rtable extends dst_entry {
 	/** AF_INET when rt_gw4 is set. */
 	rt_gw_family = 0;
 	rt_gw4 = 0;
+	/** The gateway's neighbour entry, as it was found last. */
+	rt_neigh: neighbour | null = null;
 	rt_mtu_locked = false;
 	/** Learned path MTU, good until dst.expires; 0: none. */
 	rt_pmtu = 0;
@@ -236,7 +238,11 @@ export function ip_neigh_gw4(dev: net_device, daddr: number): neighbour | null {
 
 /** The neighbour that this packet goes to. Return: null when there is no room. */
 export function ip_neigh_for_gw(rt: rtable, skb: sk_buff): neighbour | null {
-	return ip_neigh_gw4(rt.dev, rt.rt_gw_family === AF_INET ? rt.rt_gw4 : ip_hdr_daddr(skb));
+	if (rt.rt_gw_family !== AF_INET) return ip_neigh_gw4(rt.dev, ip_hdr_daddr(skb));
+	const n = rt.rt_neigh;
+	if (n !== null && !n.dead && n.dev === rt.dev) return n;
+	rt.rt_neigh = ip_neigh_gw4(rt.dev, rt.rt_gw4);
+	return rt.rt_neigh;
 }
 
 export const ipv4_dst_ops: dst_ops = {

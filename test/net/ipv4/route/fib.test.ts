@@ -105,7 +105,7 @@ describe('fib_table_lookup', () => {
 	});
 });
 
-describe('a large table', () => {
+describe('a table with a fib_dir', () => {
 	const TYPES = [6, 7, 8, 9];
 	const ERRORS = [-22, -113, -13, -11];
 	// Few places, near each other's nodes' edges, so that changes meet what was looked up before.
@@ -129,7 +129,10 @@ describe('a large table', () => {
 		type: number;
 	}
 
-	it('answers as the definition does while routes come and go', () => {
+	it.each([
+		['large', 5000, 0],
+		['much asked', 1, 5000],
+	])('answers as the definition does while routes come and go: a %s table', (_what, size, asked) => {
 		const r = rig();
 		const tb = fib_new_table(r.net, 1000);
 		const config = (x: typed): fib_config => {
@@ -145,13 +148,14 @@ describe('a large table', () => {
 			return cfg;
 		};
 		// What makes it large: 172.16.0.0 + n * 1024 /22.
-		for (let n = 0; n < 5000; n++) {
+		for (let n = 0; n < size; n++) {
 			const x = { dst: (0xac100000 + n * 1024) >>> 0, len: 22, prio: 1, tos: 0, scope: 0, type: 0 };
 			expect(fib_table_insert(r.net, tb, config(x), null)).toBe(0);
 		}
-		expect(tb.tb_data.dir).not.toBe(null);
 		const fl4 = new flowi4();
 		const res = new fib_result();
+		for (let n = 0; n < asked; n++) fib_table_lookup(tb, fl4, res, 1);
+		expect(tb.tb_data.dir?.large).toBe(size > 1000);
 		const look = (routes: typed[], daddr: number, tos: number, scope: number): void => {
 			fl4.daddr = daddr;
 			fl4.flowi4_dscp = tos;
@@ -202,7 +206,7 @@ describe('a large table', () => {
 			}),
 			{ numRuns: 400 },
 		);
-		fl4.daddr = 0xac100401;
+		fl4.daddr = 0xac100001;
 		fl4.flowi4_scope = 0;
 		expect(fib_table_lookup(tb, fl4, res, 1)).toBe(-22);
 		expect(tb.tb_data.dir).not.toBe(null);
