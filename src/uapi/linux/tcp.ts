@@ -41,6 +41,7 @@ export const TCP_ZEROCOPY_RECEIVE = 35;
 export const TCP_INQ = 36;
 export const TCP_CM_INQ = TCP_INQ;
 export const TCP_TX_DELAY = 37;
+export const TCP_IS_MPTCP = 43;
 export const TCP_RTO_MAX_MS = 44;
 export const TCP_RTO_MIN_US = 45;
 export const TCP_DELACK_MAX_US = 46;
