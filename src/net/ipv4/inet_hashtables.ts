@@ -13,6 +13,7 @@ import { siphash_key } from '../../lib/siphash.ts';
 import { EADDRNOTAVAIL } from '../../uapi/asm-generic/errno.ts';
 import { LINUX_MIB_TWRECYCLED } from '../../uapi/linux/snmp.ts';
 import { AF_INET } from '../../uapi/linux/socket.ts';
+import { flowi4 } from '../core/flow.ts';
 import type { net } from '../core/net_namespace.ts';
 import { secure_ipv4_port_ephemeral } from '../core/secure_seq.ts';
 import type { sk_buff } from '../core/skbuff.ts';
@@ -112,6 +113,8 @@ export class inet_hashinfo {
 	net_secret: siphash_key;
 	ts_secret: siphash_key;
 	syncookie_secret: siphash_key[];
+	/** For ip_queue_xmit, while it runs. */
+	fl4: flowi4 = new flowi4();
 
 	constructor(random: Random) {
 		this.secret = random.u32();
@@ -530,8 +533,8 @@ export function inet_is_local_reserved_port(n: net, port: number): boolean {
 	return bits !== null && (bits[port >> 3] & (1 << (port & 7))) !== 0;
 }
 
-/** Whether the tuple with local port `lport` is free; enters the socket under it if so. A TIME_WAIT entry may give way. */
-function __inet_check_established(sk: sock, lport: number): boolean {
+/** Whether the tuple with local port `lport` is free; enters the socket under it if so. A TIME_WAIT entry may give way (tcp_twsk_unique). */
+function __inet_check_established(sk: sock, lport: number, choosing: boolean): boolean {
 	const n = sk.net;
 	const h = n.ipv4.tcp_hashinfo;
 	const inet = inet_sk(sk);
@@ -540,7 +543,7 @@ function __inet_check_established(sk: sock, lport: number): boolean {
 	const dup = ehash_find(h, hash, inet.inet_rcv_saddr, inet.inet_daddr, ports, sk.sk_bound_dev_if);
 	if (dup !== null) {
 		const tw = dup.owner;
-		if (!is_timewait(tw) || !tcp_twsk_unique(sk, tw)) return false;
+		if (!is_timewait(tw) || !tcp_twsk_unique(sk, tw, choosing)) return false;
 		ehash_unlink(h, dup);
 		NET_INC_STATS(n, LINUX_MIB_TWRECYCLED);
 		inet_twsk_bind_unhash(tw);
@@ -558,7 +561,7 @@ export function inet_hash_connect(sk: sock): number {
 	const n = sk.net;
 	const inet = inet_sk(sk);
 	const h = n.ipv4.tcp_hashinfo;
-	if (inet.inet_num !== 0) return __inet_check_established(sk, inet.inet_num) ? 0 : -EADDRNOTAVAIL;
+	if (inet.inet_num !== 0) return __inet_check_established(sk, inet.inet_num, false) ? 0 : -EADDRNOTAVAIL;
 	const range = { low: 0, high: 0 };
 	const local_ports = inet_sk_get_local_port_range(sk, range);
 	// Even places first: bind() without a port prefers the odd ones, so that the two disturb each other little.
@@ -581,7 +584,7 @@ export function inet_hash_connect(sk: sock): number {
 			let tb = inet_bind_bucket_find(h, port);
 			// A port that somebody bound is left alone; those that connect took can be shared by other tuples.
 			if (tb !== null && (tb.fastreuse >= 0 || tb.fastreuseport >= 0)) continue;
-			if (!__inet_check_established(sk, port)) continue;
+			if (!__inet_check_established(sk, port, true)) continue;
 			if (tb === null || tb.owners === null) {
 				tb = inet_bind_bucket_create(h, port);
 				tb.fastreuse = -1;
