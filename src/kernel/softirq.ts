@@ -9,6 +9,7 @@ export const HI_SOFTIRQ = 0;
 export const TIMER_SOFTIRQ = 1;
 export const NET_TX_SOFTIRQ = 2;
 export const NET_RX_SOFTIRQ = 3;
+export const TASKLET_SOFTIRQ = 6;
 export const NR_SOFTIRQS = 10;
 
 export type softirq_action = (machine: Machine) => void;

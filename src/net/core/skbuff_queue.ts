@@ -44,6 +44,24 @@ export function __skb_queue_head(list: sk_buff_head, skb: sk_buff): void {
 	list.qlen++;
 }
 
+/** Puts `skb` right behind `prev`, which is in the list. */
+export function __skb_queue_after(list: sk_buff_head, prev: sk_buff, skb: sk_buff): void {
+	const next = prev.next;
+	skb.prev = prev;
+	skb.next = next;
+	prev.next = skb;
+	if (next === null) list.last = skb;
+	else next.prev = skb;
+	list.qlen++;
+}
+
+/** Puts `skb` right before `next`, which is in the list. */
+export function __skb_queue_before(list: sk_buff_head, next: sk_buff, skb: sk_buff): void {
+	const prev = next.prev;
+	if (prev === null) __skb_queue_head(list, skb);
+	else __skb_queue_after(list, prev, skb);
+}
+
 export function __skb_unlink(skb: sk_buff, list: sk_buff_head): void {
 	if (skb.prev === null) list.first = skb.next;
 	else skb.prev.next = skb.next;

@@ -95,6 +95,7 @@ import { devinet_ioctl } from './devinet.ts';
 import { inet_addr_type_table, ip_rt_ioctl, l3mdev_fib_table_by_index } from './fib_frontend.ts';
 import type { ip_mc_socklist } from './igmp.ts';
 import type { ip_options } from './ip_options.ts';
+import type { tcp_out_global } from './tcp_output_xmit.ts';
 
 /** Who takes packets of one IP protocol number. */
 export interface net_protocol {
@@ -125,6 +126,8 @@ export interface inet_protosw {
 export class inet_global {
 	inet_protos: (net_protocol | null)[] = new Array(256).fill(null);
 	inetsw: inet_protosw[] = [];
+	/** What TCP's output keeps (tcp_output_xmit). */
+	tcp_out!: tcp_out_global;
 }
 
 /** The Internet part of a sock. Addresses and ports in host order. */

@@ -206,6 +206,8 @@ export class tcp_skb_cb {
 	tsorted_prev: sk_buff | null = null;
 	tsorted_next: sk_buff | null = null;
 	tsorted = false;
+	/** Sent: the last clone that went out. Still under way while it has our socket and data (skb_still_in_host_queue); may be another's by then. */
+	fclone: sk_buff | null = null;
 	/** Received: interface index (inet_iif). */
 	iif = 0;
 }
