@@ -40,7 +40,7 @@ export function tcp_ack(sk: sock, skb: sk_buff, flag: number): number {
 }
 export function tcp_rearm_rto(_sk: sock): void {}
 export function tcp_set_rto(_sk: sock): void {}
-export function tcp_synack_rtt_meas(_sk: sock, _req: tcp_request_sock): void {}
+export function tcp_synack_rtt_meas(_sk: sock, _req: tcp_request_sock | null): void {}
 export function tcp_check_space(_sk: sock): void {}
 export function tcp_sndbuf_expand(_sk: sock): void {}
 export function tcp_replace_ts_recent(_tp: tcp_sock, _seq: number): void {}

@@ -6,7 +6,6 @@
  * The process reads -> tcp_rcv_space_adjust: what it read in a round trip says how large the buffer ought to be (tcp_rcvbuf_grow).
  * RFC 9293 3.8.6 (windows), RFC 5681 4.2 (delayed ACKs), RFC 3168 6.1 (ECN). Not here: AccECN (tcp_ecn >= 3).
  */
-import { ktime_get_seconds } from '../../kernel/time.ts';
 import { TCPHDR_CWR, TCPHDR_ECE, TCPHDR_FIN, TCPHDR_PSH, TCPHDR_SYN, TCPHDR_URG } from '../../uapi/linux/tcp.ts';
 import type { sk_buff } from '../core/skbuff.ts';
 import { SOCK_RCVBUF_LOCK, SOCK_SNDBUF_LOCK, type sock } from '../core/sock.ts';
@@ -371,13 +370,4 @@ export function tcp_event_data_recv(sk: sock, skb: sk_buff): void {
 	tp.icsk_ack_lrcvtime = now;
 	tcp_data_ecn_check(sk, skb);
 	if (skb.len >= 128) tcp_grow_window(sk, skb, true);
-}
-
-// ---- time stamps -----------------------------------------------------------------------------------------------------------------------
-
-/** The peer's clock, to be echoed. */
-export function tcp_store_ts_recent(sk: sock): void {
-	const opt = tcp_sk(sk).rx_opt;
-	opt.ts_recent = opt.rcv_tsval;
-	opt.ts_recent_stamp = ktime_get_seconds(sk.net.machine);
 }
