@@ -6,8 +6,9 @@
  * RFC 9293 3.3.2 (states), 3.9.1.4 (CLOSE), 3.9.1.5 (ABORT), 3.6 (closing); RFC 2525 2.17 (a close with unread data resets).
  */
 
+import type { Machine } from '../../kernel/machine.ts';
 import { net_info_ratelimited } from '../../kernel/printk.ts';
-import { HZ } from '../../kernel/time.ts';
+import { HZ, jiffies_to_msecs } from '../../kernel/time.ts';
 import { put_unaligned_le32 } from '../../lib/byteorder.ts';
 import { ECONNABORTED, ECONNRESET, EINVAL, ENOENT, ENOTTY } from '../../uapi/asm-generic/errno.ts';
 import {
@@ -15,6 +16,8 @@ import {
 	LINUX_MIB_TCPABORTONDATA,
 	LINUX_MIB_TCPABORTONLINGER,
 	LINUX_MIB_TCPABORTONMEMORY,
+	LINUX_MIB_TCPMEMORYPRESSURES,
+	LINUX_MIB_TCPMEMORYPRESSURESCHRONO,
 	TCP_MIB_ATTEMPTFAILS,
 	TCP_MIB_CURRESTAB,
 	TCP_MIB_ESTABRESETS,
@@ -33,7 +36,7 @@ import { SIOCATMARK, SIOCINQ, SIOCOUTQ, SIOCOUTQNSD } from '../../uapi/linux/soc
 import { TCP_CA_Open, TCPHDR_FIN } from '../../uapi/linux/tcp.ts';
 import { consume_skb } from '../core/skbuff.ts';
 import { __skb_dequeue } from '../core/skbuff_queue.ts';
-import { NET_INC_STATS, TCP_DEC_STATS, TCP_INC_STATS } from '../core/snmp.ts';
+import { NET_ADD_STATS, NET_INC_STATS, TCP_DEC_STATS, TCP_INC_STATS } from '../core/snmp.ts';
 import {
 	RCV_SHUTDOWN,
 	SEND_SHUTDOWN,
@@ -135,6 +138,22 @@ export const SK_RST_REASON_TCP_ABORT_ON_MEMORY = 19;
 export const SK_RST_REASON_TCP_STATE = 20;
 export const SK_RST_REASON_TCP_KEEPALIVE_TIMEOUT = 21;
 export const SK_RST_REASON_TCP_DISCONNECT_WITH_DATA = 22;
+
+function tcp_enter_memory_pressure(sk: sock): void {
+	NET_INC_STATS(sk.net, LINUX_MIB_TCPMEMORYPRESSURES);
+}
+
+function tcp_leave_memory_pressure(sk: sock): void {
+	const since = sk.sk_memory!.memory_pressure;
+	NET_ADD_STATS(sk.net, LINUX_MIB_TCPMEMORYPRESSURESCHRONO, jiffies_to_msecs(sk.net.machine.jiffies - since));
+}
+
+/** TCP's memory tells of pressure. Called by tcp_init. */
+export function tcp_init_mem(machine: Machine): void {
+	const m = machine.sock.tcp_memory;
+	m.enter_memory_pressure = tcp_enter_memory_pressure;
+	m.leave_memory_pressure = tcp_leave_memory_pressure;
+}
 
 /** Makes a new socket a TCP socket. Return: 0. */
 export function tcp_init_sock(sk: sock): number {
