@@ -15,8 +15,10 @@ import { type sock, TCP_CLOSE, TCP_LISTEN } from '../core/sock.ts';
 import { inet_sk } from './af_inet.ts';
 import { tcp_bbr_cong_ops } from './tcp_bbr.ts';
 import { cubictcp } from './tcp_cubic.ts';
+import { tcp_sacktag_state } from './tcp_input_sack.ts';
 import { tcp_is_cwnd_limited } from './tcp_output_xmit.ts';
 import {
+	type ack_sample,
 	TCP_CONG_NEEDS_ECN,
 	TCP_CONG_NON_RESTRICTED,
 	type tcp_congestion_ops,
@@ -32,6 +34,9 @@ export class tcp_cong_global {
 	tcp_cong_list: tcp_congestion_ops[] = [];
 	/** Those that a process without CAP_NET_ADMIN may choose. */
 	allowed: tcp_congestion_ops[] = [];
+	/** What tcp_ack() works in. */
+	sacktag: tcp_sacktag_state = new tcp_sacktag_state();
+	sample: ack_sample = { pkts_acked: 0, rtt_us: 0, in_flight: 0 };
 }
 
 // ---- modules ---------------------------------------------------------------------------------------------------------------------
