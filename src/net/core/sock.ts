@@ -193,6 +193,8 @@ export class sock {
 	sk_max_ack_backlog = 0;
 	sk_filter: sk_filter_prog | null = null;
 	sk_dst_cache: dst_entry | null = null;
+	/** The peer answers: the next packet out says so to its neighbour. */
+	sk_dst_pending_confirm = false;
 	sk_txhash = 0;
 	/** Bytes a second; Infinity for no limit. */
 	sk_pacing_rate = Infinity;
@@ -264,6 +266,11 @@ export function sk_alloc(net: net, family: number, type: number, protocol: numbe
 
 export function sock_net(sk: sock): net {
 	return sk.net;
+}
+
+/** Forward progress: the way to the peer works. */
+export function sk_dst_confirm(sk: sock): void {
+	sk.sk_dst_pending_confirm = true;
 }
 
 export function sk_machine(sk: sock): Machine {

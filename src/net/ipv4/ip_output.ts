@@ -40,7 +40,7 @@ import {
 import { dst_output } from '../core/dst.ts';
 import { type flowi4, flowi4_init_output } from '../core/flow.ts';
 import { skb_gso_segment } from '../core/gso.ts';
-import { neigh_output } from '../core/neighbour.ts';
+import { neigh_confirm, neigh_output } from '../core/neighbour.ts';
 import type { net } from '../core/net_namespace.ts';
 import { NETIF_F_GSO } from '../core/netdevice.ts';
 import {
@@ -288,6 +288,11 @@ export function ip_finish_output2(n: net, _sk: sock | null, skb: sk_buff): numbe
 	if (neigh === null) {
 		kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_CREATEFAIL, 'ip_finish_output2');
 		return -EINVAL;
+	}
+	const owner = skb.sk;
+	if (owner !== null && owner.sk_dst_pending_confirm) {
+		owner.sk_dst_pending_confirm = false;
+		neigh_confirm(neigh);
 	}
 	return neigh_output(neigh, skb, false);
 }

@@ -748,8 +748,8 @@ export class tcp_request_sock {
 	is_mptcp = false;
 	req_usec_ts = false;
 	accecn_ok = false;
-	/** us. */
-	snt_synack = 0;
+	/** us when the SYN-ACK was sent first; -1 when not known (cookies). */
+	snt_synack = -1;
 	last_oow_ack_time = 0;
 	txhash = 0;
 	rcv_isn = 0;
