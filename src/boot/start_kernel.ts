@@ -48,6 +48,8 @@ import { nfnetlink_init } from '../net/netfilter/nfnetlink.ts';
 import { netlink_proto_init } from '../net/netlink/af_netlink.ts';
 import { genl_init } from '../net/netlink/genetlink.ts';
 import { packet_init } from '../net/packet/af_packet.ts';
+import { sch_api_init } from '../net/sched/sch_api.ts';
+import { sch_fifo_init } from '../net/sched/sch_fifo.ts';
 import { sock_init } from '../net/socket.ts';
 
 export function start_kernel(machine: Machine): void {
@@ -63,6 +65,8 @@ export function start_kernel(machine: Machine): void {
 	sysctl_core_init(machine);
 	rtnetlink_init(machine);
 	genl_init(machine);
+	sch_fifo_init(machine);
+	sch_api_init(machine);
 	addrconf_core_init(machine);
 	neigh_init(machine);
 	neigh_netlink_init(machine);

@@ -5,6 +5,7 @@ import { conntrack } from './conntrack/conntrack.ts';
 import { date, dmesg, hostname, sleep, timeout } from './coreutils/coreutils.ts';
 import { ethtool } from './ethtool/ethtool.ts';
 import { ip } from './iproute2/ip.ts';
+import { tc } from './iproute2/tc.ts';
 import { iptables } from './iptables/iptables.ts';
 import { iptables_restore } from './iptables/iptables-restore.ts';
 import { iptables_save } from './iptables/iptables-save.ts';
@@ -34,6 +35,7 @@ export const programs: Programs = new Map([
 	['ping', ping],
 	['sleep', sleep],
 	['sysctl', sysctl],
+	['tc', tc],
 	['tcpdump', tcpdump],
 	['timeout', timeout],
 	['traceroute', traceroute],

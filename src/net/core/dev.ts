@@ -198,6 +198,8 @@ export class net_core {
 	netdev_chain: readonly netdev_notifier[] = [];
 	offload_base: packet_offload[] = [];
 	qdisc_base: Qdisc_ops[] = [];
+	/** The last major number that a qdisc without a handle was given. */
+	qdisc_autohandle = 0x8000;
 	linkwatch: linkwatch_global;
 	napi_gen_id = 0;
 	netstamp_needed = 0;

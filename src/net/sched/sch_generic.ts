@@ -3,13 +3,15 @@
  *
  * Walk: __dev_xmit_skb -> qdisc.enqueue -> __qdisc_run -> dequeue -> sch_direct_xmit -> the driver; a stopped queue requeues (gso_skb),
  *       and netif_tx_wake_queue -> NET_TX softirq -> net_tx_action -> qdisc_run takes it up again.
- * noop, noqueue, pfifo_fast, pfifo, mq. Not here yet: everything else of `tc`.
+ * noop, noqueue, pfifo_fast, mq. sch_fifo.ts: pfifo, bfifo; sch_api.ts: what `tc` asks. Not here yet: classes, filters, other qdiscs.
  */
 
 import type { Machine } from '../../kernel/machine.ts';
 import { NET_TX_SOFTIRQ, raise_softirq } from '../../kernel/softirq.ts';
 import { trace_event } from '../../kernel/trace.ts';
+import { type netlink_ext_ack, nla_put, type nlattr } from '../../lib/nlattr.ts';
 import { EEXIST } from '../../uapi/asm-generic/errno.ts';
+import { TCA_OPTIONS } from '../../uapi/linux/rtnetlink.ts';
 import {
 	dev_hard_start_xmit,
 	dev_xmit_complete,
@@ -23,6 +25,7 @@ import { SKB_DROP_REASON_QDISC_DROP } from '../core/dropreason.ts';
 import { IFF_NO_QUEUE, type net_device, netdev_queue } from '../core/netdevice.ts';
 import { kfree_skb_list_reason, kfree_skb_reason, type sk_buff } from '../core/skbuff.ts';
 import { __skb_dequeue, __skb_queue_tail, sk_buff_head } from '../core/skbuff_queue.ts';
+import type { netlink_skb } from '../netlink/netlink.ts';
 
 export const TCQ_F_BUILTIN = 1;
 export const TCQ_F_CAN_BYPASS = 4;
@@ -38,6 +41,10 @@ export interface Qdisc_ops {
 	reset: ((sch: Qdisc) => void) | null;
 	attach: ((sch: Qdisc) => void) | null;
 	change_tx_queue_len: ((sch: Qdisc, len: number) => void) | null;
+	/** TCA_OPTIONS of `tc qdisc add` and change. Return: 0 or -errno. Not there: takes none. */
+	change?: (sch: Qdisc, opt: nlattr | null, extack: netlink_ext_ack | null) => number;
+	/** Writes TCA_OPTIONS. Not there: it has none. */
+	dump?: (sch: Qdisc, skb: netlink_skb) => void;
 }
 
 export class Qdisc {
@@ -163,6 +170,14 @@ function pfifo_fast_change_tx_queue_len(sch: Qdisc, len: number): void {
 	}
 }
 
+/** struct tc_prio_qopt. */
+function pfifo_fast_dump(_sch: Qdisc, skb: netlink_skb): void {
+	const b = new Uint8Array(20);
+	b[0] = PFIFO_FAST_BANDS;
+	b.set(prio2band, 4);
+	nla_put(skb, TCA_OPTIONS, b);
+}
+
 const pfifo_fast_ops: Qdisc_ops = {
 	id: 'pfifo_fast',
 	enqueue: pfifo_fast_enqueue,
@@ -171,42 +186,7 @@ const pfifo_fast_ops: Qdisc_ops = {
 	reset: null,
 	attach: null,
 	change_tx_queue_len: pfifo_fast_change_tx_queue_len,
-};
-
-function pfifo_enqueue(skb: sk_buff, sch: Qdisc): number {
-	const list = sch.q[0];
-	if (list.qlen >= sch.limit) return qdisc_drop(skb, sch);
-	sch.qlen++;
-	sch.backlog += skb.len;
-	__skb_queue_tail(list, skb);
-	return NET_XMIT_SUCCESS;
-}
-
-function pfifo_dequeue(sch: Qdisc): sk_buff | null {
-	const skb = __skb_dequeue(sch.q[0]);
-	if (skb !== null) {
-		sch.qlen--;
-		sch.backlog -= skb.len;
-		qdisc_bstats_update(sch, skb);
-	}
-	return skb;
-}
-
-function pfifo_init(sch: Qdisc): number {
-	sch.q.push(new sk_buff_head());
-	sch.limit = Math.max(1, sch.dev!.tx_queue_len);
-	sch.flags |= TCQ_F_CAN_BYPASS;
-	return 0;
-}
-
-const pfifo_ops: Qdisc_ops = {
-	id: 'pfifo',
-	enqueue: pfifo_enqueue,
-	dequeue: pfifo_dequeue,
-	init: pfifo_init,
-	reset: null,
-	attach: null,
-	change_tx_queue_len: null,
+	dump: pfifo_fast_dump,
 };
 
 /** The root of a device with several queues; each queue has its own qdisc and nothing passes through mq itself. */
@@ -244,7 +224,7 @@ export function qdisc_drop(skb: sk_buff, sch: Qdisc): number {
 	return NET_XMIT_DROP;
 }
 
-function qdisc_bstats_update(sch: Qdisc, skb: sk_buff): void {
+export function qdisc_bstats_update(sch: Qdisc, skb: sk_buff): void {
 	sch.bytes += skb.len;
 	sch.packets += skb.shinfo.gso_size !== 0 ? skb.shinfo.gso_segs || 1 : 1;
 }
@@ -272,15 +252,14 @@ export function qdisc_lookup_ops(machine: Machine, id: string): Qdisc_ops | null
 export function pktsched_init(machine: Machine): void {
 	register_qdisc(machine, noqueue_qdisc_ops);
 	register_qdisc(machine, pfifo_fast_ops);
-	register_qdisc(machine, pfifo_ops);
 	register_qdisc(machine, mq_ops);
 }
 
-function default_qdisc_ops(machine: Machine): Qdisc_ops {
+export function default_qdisc_ops(machine: Machine): Qdisc_ops {
 	return qdisc_lookup_ops(machine, machine.net.default_qdisc) ?? pfifo_fast_ops;
 }
 
-function noop_qdisc_of(txq: netdev_queue): Qdisc {
+export function noop_qdisc_of(txq: netdev_queue): Qdisc {
 	const q = new Qdisc(noop_qdisc_ops, txq);
 	q.flags |= TCQ_F_BUILTIN;
 	return q;
@@ -328,7 +307,7 @@ export function dev_init_scheduler(dev: net_device): void {
 	dev.qdisc = dev._tx[0].qdisc;
 }
 
-function attach_default_qdiscs(dev: net_device): void {
+export function attach_default_qdiscs(dev: net_device): void {
 	const machine = dev.net.machine;
 	if (dev.num_tx_queues === 1 || dev.priv_flags & IFF_NO_QUEUE) {
 		for (let i = 0; i < dev.num_tx_queues; i++) {
