@@ -5,6 +5,7 @@ import { conntrack } from './conntrack/conntrack.ts';
 import { date, dmesg, hostname, sleep, timeout } from './coreutils/coreutils.ts';
 import { ethtool } from './ethtool/ethtool.ts';
 import { ip } from './iproute2/ip.ts';
+import { nstat } from './iproute2/nstat.ts';
 import { tc } from './iproute2/tc.ts';
 import { iptables } from './iptables/iptables.ts';
 import { iptables_restore } from './iptables/iptables-restore.ts';
@@ -32,6 +33,7 @@ export const programs: Programs = new Map([
 	['iptables-restore', iptables_restore],
 	['iptables-save', iptables_save],
 	['linnet-send', linnet_send],
+	['nstat', nstat],
 	['ping', ping],
 	['sleep', sleep],
 	['sysctl', sysctl],

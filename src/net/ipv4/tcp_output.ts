@@ -183,7 +183,7 @@ export function tcp_select_initial_window(
 		space = Math.min(space, out.window_clamp);
 		out.rcv_wscale = Math.max(0, Math.min(TCP_MAX_WSCALE, 31 - Math.clz32(space) - 15));
 	}
-	out.window_clamp = Math.min(65535 << out.rcv_wscale, out.window_clamp);
+	out.window_clamp = Math.min(65535 * 2 ** out.rcv_wscale, out.window_clamp);
 }
 
 function align_up(v: number, wscale: number): number {
