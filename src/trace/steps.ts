@@ -367,6 +367,18 @@ function detailOf(r: trace_record, look: RuleLookup, state: string, headers: Hea
 	}
 }
 
+/** Each match of a rule that matched, and what of the packet it looked at. */
+function matchedBy(r: trace_record, state: string, headers: Headers): string {
+	const d = r.detail ?? {};
+	const passed = (d.passed as string[] | undefined) ?? [];
+	if (passed.length === 0) return '';
+	const words = passed.map((p) => {
+		const because = fact(r, `-m ${p}`, state, headers);
+		return `-m ${p}${because === '' ? '' : ` (${because})`}`;
+	});
+	return `${str(d.table)}/${str(d.chain)} rule ${str(d.rulenum)}: yes: ${words.join(', ')}`;
+}
+
 /** Every record as a step, or as a detail of the next one. */
 export function stepsOf(records: readonly trace_record[], look: RuleLookup, headers: Headers): JourneyStep[] {
 	const steps: JourneyStep[] = [];
@@ -414,6 +426,8 @@ export function stepsOf(records: readonly trace_record[], look: RuleLookup, head
 			pending.push(detailOf(r, look, state, headers));
 			continue;
 		}
+		const each = r.kind === 'rule' ? matchedBy(r, state, headers) : '';
+		if (each !== '') pending.push(each);
 		if (r.header !== null && r.header.length > 0) before = r.header;
 		steps.push({
 			time: r.ts,

@@ -94,7 +94,7 @@ describe('bad files', () => {
 		expect(bad('link.json', '[{"ifname": "eth0"')).toMatch(/^link\.json(:\d+)?: not JSON/);
 		expect(bad('link.json', '{}')).toBe("link.json: expected a JSON array, as 'ip -j' prints it");
 		expect(bad('link.json', '[{"ifname": "eth0", "flags": []}]')).toBe(
-			"link.json: entry 1: 'mtu' is missing, expected a number",
+			"link.json: entry 1: 'mtu' is missing, expected a whole number",
 		);
 		expect(bad('sysctl', 'net.ipv4.ip_forward = 1\nrubbish here\n')).toMatch(
 			/^sysctl:2: 'rubbish here' is not 'name = value'/,

@@ -1,6 +1,8 @@
 /*
  * lab/import/conntrack.ts: takes over live connections from `conntrack -L -o extended` (or /proc/net/nf_conntrack).
  */
+import { nf_ct_netns_get } from '../../net/netfilter/nf_conntrack_proto.ts';
+import { NFPROTO_IPV4 } from '../../uapi/linux/netfilter.ts';
 import type { ImportedHost } from './import.ts';
 import { ImportError } from './snapshot.ts';
 
@@ -66,6 +68,8 @@ export function conntrackArgs(file: string, lineNo: number, line: string): strin
 export async function importConntrack(imp: ImportedHost): Promise<void> {
 	const ct = imp.snapshot.conntrack;
 	if (ct === null) return;
+	// Entries are there because something had them tracked: without its rules here, this does.
+	nf_ct_netns_get(imp.host.machine.init_net, NFPROTO_IPV4);
 	let left = 0;
 	for (let i = 0; i < ct.lines.length; i++) {
 		const line = ct.lines[i];

@@ -73,13 +73,14 @@ export async function importHost(world: World, snapshot: Snapshot, name = snapsh
 	return imp;
 }
 
-async function ip(imp: ImportedHost, where: string, args: string[]): Promise<void> {
+/** `entry`: which of the file's, from 1. */
+async function ip(imp: ImportedHost, where: string, args: string[], entry?: number): Promise<void> {
 	const r = await imp.host.exec(['ip', ...args]);
 	if (r.exitCode !== 0)
 		throw new ImportError(
 			where,
 			null,
-			`'ip ${args.join(' ')}' failed: ${(r.stderr || r.stdout).trim().replaceAll('\n', ' ')}`,
+			`${entry === undefined ? '' : `entry ${entry}: `}'ip ${args.join(' ')}' failed: ${(r.stderr || r.stdout).trim().replaceAll('\n', ' ')}`,
 		);
 }
 
@@ -242,6 +243,7 @@ async function importRoutes(imp: ImportedHost): Promise<void> {
 		(r) => r.gateway === undefined && r.via === undefined && r.nexthops === undefined,
 	);
 	const via = snapshot.routes.filter((r) => !direct.includes(r));
+	const { routes } = snapshot;
 	for (const r of [...direct, ...via]) {
 		if (String(r.table) === 'local' && (r.protocol === 'kernel' || r.type === 'broadcast')) continue;
 		if (r.flags?.includes('dead') && !r.flags.includes('linkdown')) {
@@ -252,7 +254,7 @@ async function importRoutes(imp: ImportedHost): Promise<void> {
 			});
 			continue;
 		}
-		await ip(imp, 'route.json', routeArgs(r));
+		await ip(imp, 'route.json', routeArgs(r), routes.indexOf(r) + 1);
 	}
 }
 
@@ -293,11 +295,11 @@ async function importRules(imp: ImportedHost): Promise<void> {
 		return;
 	}
 	await ip(imp, 'rule.json', ['rule', 'flush']);
-	for (const r of rules) if (r.priority !== 0) await ip(imp, 'rule.json', ruleArgs(r));
+	for (const [i, r] of rules.entries()) if (r.priority !== 0) await ip(imp, 'rule.json', ruleArgs(r), i + 1);
 }
 
 async function importNeighbours(imp: ImportedHost): Promise<void> {
-	for (const n of imp.snapshot.neighbours) {
+	for (const [i, n] of imp.snapshot.neighbours.entries()) {
 		if (n.lladdr === undefined || !imp.surroundings.has(n.dev)) continue;
 		const state = n.state.includes('PERMANENT')
 			? 'permanent'
@@ -306,7 +308,8 @@ async function importNeighbours(imp: ImportedHost): Promise<void> {
 				: n.state.includes('REACHABLE')
 					? 'reachable'
 					: 'stale';
-		await ip(imp, 'neigh.json', ['neigh', 'replace', n.dst, 'lladdr', n.lladdr, 'dev', n.dev, 'nud', state]);
+		const args = ['neigh', 'replace', n.dst, 'lladdr', n.lladdr, 'dev', n.dev, 'nud', state];
+		await ip(imp, 'neigh.json', args, i + 1);
 		const addr = n.dst.split('.').reduce((acc, x) => acc * 256 + Number(x), 0);
 		imp.surroundings.get(n.dev)!.known.set(
 			addr,
@@ -324,6 +327,9 @@ function sysctlRank(key: string): number {
 	if (key.startsWith('net.ipv4.conf.default.')) return 2;
 	return 3;
 }
+
+/** Keys that say nothing about a packet's way: loggers, limits of what linnet does not have. */
+const HARMLESS = /^net\.(netfilter\.nf_(log\b|hooks_lwtunnel|flowtable)|ipv4\.(xfrm4_gc_thresh|cipso_|conf\.))/;
 
 async function importSysctls(imp: ImportedHost): Promise<void> {
 	const { snapshot, host } = imp;
@@ -356,7 +362,9 @@ async function importSysctls(imp: ImportedHost): Promise<void> {
 				text: `${s.key} = ${s.value} was refused (error ${-err})`,
 			});
 	}
-	const v4 = unknown.filter((k) => /^net\.(ipv4\.(?!tcp_|udp_)|netfilter\.|core\.(r|w)mem)/.test(k));
+	const v4 = unknown.filter(
+		(k) => /^net\.(ipv4\.(?!tcp_|udp_)|netfilter\.|core\.(r|w)mem)/.test(k) && !HARMLESS.test(k),
+	);
 	if (v4.length > 0)
 		imp.notes.push({
 			kind: 'left out',
@@ -449,11 +457,25 @@ async function assumeRouting(imp: ImportedHost): Promise<void> {
 	}
 	const devs = [...imp.surroundings.keys()];
 	uplink ??= devs.find((d) => /^(e|w|ppp|wan)/.test(d) && ![...nets.values()].includes(d)) ?? devs[0];
+	// Networks that are translated on the way out are behind some other device: which, the rules may not say.
+	const guessed: string[] = [];
+	const free = devs.filter((d) => d !== uplink && ![...nets.values()].includes(d));
+	for (const r of snapshot.ruleLines) {
+		const m =
+			/(?:^|\s)-s (\d+\.\d+\.\d+\.\d+\/(?:[1-9]|[12]\d|3[01]))(?:\s.*)? -o (\S+)\s.*-j (?:MASQUERADE|SNAT)\b/.exec(
+				r.text,
+			);
+		if (m === null || r.text.includes('!') || nets.has(m[1]) || m[2] !== uplink || free.length === 0) continue;
+		nets.set(m[1], free.shift()!);
+		guessed.push(m[1]);
+	}
 	for (const [prefix, dev] of nets) await imp.host.exec(['ip', 'route', 'replace', prefix, 'dev', dev]);
 	await imp.host.exec(['ip', 'route', 'replace', 'default', 'dev', uplink]);
+	// Where the routes are made up, no neighbour shall be told of a better one.
+	for (const key of ['all', 'default', ...devs]) imp.host.sysctl(`net/ipv4/conf/${key}/send_redirects`, 0);
 	imp.notes.push({
 		kind: 'assumed',
 		where: 'route.json',
-		text: `not there: default dev ${uplink}${nets.size === 0 ? '' : ', ' + [...nets].map(([p, d]) => `${p} dev ${d}`).join(', ')}, from the rules; rp_filter off`,
+		text: `not there: default dev ${uplink}${nets.size === 0 ? '' : ', ' + [...nets].map(([p, d]) => `${p} dev ${d}${guessed.includes(p) ? ' (a guess: the rules do not say)' : ''}`).join(', ')}, from the rules; rp_filter and redirects off`,
 	});
 }

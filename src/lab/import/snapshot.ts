@@ -5,6 +5,7 @@
 import { ImportError } from './error.ts';
 import { type Listener, parseListeners } from './listeners.ts';
 import { type NftRules, parseNft } from './nft.ts';
+import { ADDRESS, jsonRows, LINK, missingField, NEIGH, ROUTE, RULE } from './schema.ts';
 
 export { ImportError } from './error.ts';
 
@@ -153,41 +154,6 @@ export interface Snapshot {
 	files: Map<string, string>;
 }
 
-function json<T>(
-	files: Map<string, string>,
-	file: string,
-	check: (row: Record<string, unknown>) => string | null,
-): T[] | null {
-	const text = files.get(file);
-	if (text === undefined) return null;
-	let rows: unknown;
-	try {
-		rows = JSON.parse(text);
-	} catch (e) {
-		const at = /position (\d+)/.exec(String(e));
-		const line = at === null ? null : text.slice(0, Number(at[1])).split('\n').length;
-		throw new ImportError(file, line, `not JSON as 'ip -j' prints it (${e instanceof Error ? e.message : e})`);
-	}
-	if (!Array.isArray(rows)) throw new ImportError(file, null, `expected a JSON array, as 'ip -j' prints it`);
-	rows.forEach((row: unknown, i) => {
-		const wrong =
-			typeof row !== 'object' || row === null
-				? 'expected an object'
-				: Object.keys(row).length === 0
-					? null
-					: check(row as Record<string, unknown>);
-		if (wrong !== null) throw new ImportError(file, null, `entry ${i + 1}: ${wrong}`);
-	});
-	return (rows as Record<string, unknown>[]).filter((r) => Object.keys(r).length > 0) as T[];
-}
-
-function need(row: Record<string, unknown>, field: string, type: string): string | null {
-	const is = typeof row[field];
-	return is === type
-		? null
-		: `'${field}' is ${is === 'undefined' ? 'missing' : JSON.stringify(row[field])}, expected a ${type}`;
-}
-
 /** Every `-A` line of an iptables-save file, with its place. */
 export function ruleLines(file: string, text: string): RuleLine[] {
 	const out: RuleLine[] = [];
@@ -245,26 +211,29 @@ export function sniff(text: string): (typeof SNAPSHOT_FILES)[number] | null {
 
 /** Reads what was collected. Throws ImportError. `files`: text by file name. */
 export function parseSnapshot(files: Map<string, string>): Snapshot {
-	const links = json<LinkJson>(
-		files,
-		'link.json',
-		(r) =>
-			need(r, 'ifname', 'string') ??
-			need(r, 'mtu', 'number') ??
-			(Array.isArray(r.flags) ? null : `'flags' is missing, expected an array`),
-	);
-	const addrs = json<LinkJson & { addr_info?: AddressJson[] }>(files, 'addr.json', (r) => need(r, 'ifname', 'string'));
-	const routes = json<RouteJson>(files, 'route.json', (r) => need(r, 'dst', 'string'));
-	const rules = json<RuleJson>(files, 'rule.json', (r) => need(r, 'priority', 'number'));
-	const neighbours =
-		json<NeighJson>(files, 'neigh.json', (r) => need(r, 'dst', 'string') ?? need(r, 'dev', 'string')) ?? [];
+	const links = jsonRows<LinkJson>(files, 'link.json', LINK, ['ifname', 'mtu', 'flags']);
+	const addrs = jsonRows<LinkJson & { addr_info?: Partial<AddressJson>[] }>(files, 'addr.json', ADDRESS, ['ifname']);
+	if (links === null && addrs !== null) jsonRows(files, 'addr.json', ADDRESS, ['ifname', 'mtu', 'flags']);
+	const routes = jsonRows<RouteJson>(files, 'route.json', ROUTE, ['dst']);
+	const rules = jsonRows<RuleJson>(files, 'rule.json', RULE, ['priority']);
+	const neighbours = jsonRows<NeighJson>(files, 'neigh.json', NEIGH, ['dst', 'dev', 'state']) ?? [];
 
 	const addresses = new Map<string, AddressJson[]>();
-	for (const l of addrs ?? [])
-		addresses.set(
-			l.ifname,
-			(l.addr_info ?? []).filter((a) => a.family === 'inet'),
-		);
+	for (const [i, l] of (addrs ?? []).entries()) {
+		const list: AddressJson[] = [];
+		for (const a of l.addr_info ?? []) {
+			if (a.family !== 'inet') continue;
+			const wrong = missingField(a, ['local', 'prefixlen', 'scope'], {
+				local: 'string',
+				prefixlen: 'number',
+				scope: 'string',
+			});
+			if (wrong !== null)
+				throw new ImportError('addr.json', null, `entry ${i + 1}: of an address of ${l.ifname}: ${wrong}`);
+			list.push(a as AddressJson);
+		}
+		addresses.set(l.ifname, list);
+	}
 
 	let sysctls: Snapshot['sysctls'] = null;
 	const sysctlText = files.get('sysctl');
