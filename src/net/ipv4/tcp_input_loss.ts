@@ -415,7 +415,7 @@ export function tcp_mtup_probe_success(sk: sock): void {
 }
 
 /** Segments must go again, in another size perhaps, though nothing says congestion: the window stays. */
-function tcp_non_congestion_loss_retransmit(sk: sock): void {
+export function tcp_non_congestion_loss_retransmit(sk: sock): void {
 	const tp = tcp_sk(sk);
 	if (tp.icsk_ca_state !== TCP_CA_Loss) {
 		tp.high_seq = tp.snd_nxt;
