@@ -78,7 +78,9 @@ export class bictcp {
 	curr_rtt = 0xffffffff;
 }
 
+/** The module's part: there before its init too (a SYN's RTT, its time out). */
 function bictcp_ca(tp: tcp_sock): bictcp {
+	if (tp.icsk_ca_priv === null) tp.icsk_ca_priv = new bictcp();
 	return tp.icsk_ca_priv as bictcp;
 }
 
