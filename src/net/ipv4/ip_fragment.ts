@@ -268,7 +268,13 @@ function ip_frag_reasm(n: net, q: inet_frag_queue, skb: sk_buff): number {
 		inet_frag_destroy(q);
 		return len > 65535 ? -E2BIG : -EINVAL;
 	}
+	const journey = skb.journey;
 	inet_frag_reasm(q, skb);
+	// What becomes of the whole is told of the fragment that completed it.
+	if (first !== skb && journey !== null) {
+		first.journey = skb.journey;
+		skb.journey = journey;
+	}
 	skb.dev = dev;
 	skb._skb_refdst = dst;
 	const parm = skb.ipcb;
