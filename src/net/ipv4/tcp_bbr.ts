@@ -118,7 +118,9 @@ export class bbr {
 	extra_acked_win_idx = 0;
 }
 
+/** The module's part: there before its init too (a SYN's time out). */
 function bbr_ca(tp: tcp_sock): bbr {
+	if (tp.icsk_ca_priv === null) tp.icsk_ca_priv = new bbr();
 	return tp.icsk_ca_priv as bbr;
 }
 
