@@ -9,7 +9,7 @@
  * Not here yet: migration of requests between listeners (tcp_migrate_req), l3mdev, ULPs.
  */
 
-import { mod_timer, timer_delete, timer_list } from '../../kernel/time.ts';
+import { mod_timer, timer_delete, timer_list, timer_pending } from '../../kernel/time.ts';
 import { EADDRINUSE, EAGAIN, EINVAL } from '../../uapi/asm-generic/errno.ts';
 import { RT_SCOPE_LINK } from '../../uapi/linux/rtnetlink.ts';
 import { IPSTATS_MIB_OUTNOROUTES } from '../../uapi/linux/snmp.ts';
@@ -391,6 +391,14 @@ function reqsk_timer_handler(timer: timer_list): void {
 		return;
 	}
 	inet_csk_reqsk_queue_drop(sk, req);
+}
+
+/** The SYN-ACK was sent again before its time: the timer begins anew. `keep`: only its time is noted (the child's own timer runs). */
+export function reqsk_rearm(req: tcp_request_sock, timeout: number, keep: boolean): void {
+	const timer = req.rsk_timer;
+	if (timer === null) return;
+	if (keep) timer.expires = req.net.machine.jiffies + timeout;
+	else if (timer_pending(timer)) mod_timer(timer, req.net.machine.jiffies + timeout);
 }
 
 /** Takes the request out of the table and stops its timer. Return: whether it was in. */

@@ -90,11 +90,14 @@ import {
 	tcp_close,
 	tcp_disconnect,
 	tcp_done,
+	tcp_init_mem,
 	tcp_init_sock,
 	tcp_ioctl,
 	tcp_poll,
 	tcp_recvmsg,
 	tcp_sendmsg,
+	tcp_set_rcvlowat,
+	tcp_shutdown,
 	tcp_stream_memory_free,
 	tcp_write_queue_purge,
 } from './tcp.ts';
@@ -638,8 +641,9 @@ function tcp_v4_init(machine: Machine): void {
 	tcp4_proc_init(machine);
 }
 
-/** TCP, whole: congestion control, the protocol and its sockets, what is remembered of paths. */
+/** TCP, whole: its memory, congestion control, the protocol and its sockets, what is remembered of paths. */
 export function tcp_init(machine: Machine): void {
+	tcp_init_mem(machine);
 	tcp_cong_init(machine);
 	tcp_v4_init(machine);
 	tcp_tsq_work_init(machine);
