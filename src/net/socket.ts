@@ -36,7 +36,8 @@ import {
 	type sockaddr,
 } from '../uapi/linux/socket.ts';
 import type { net } from './core/net_namespace.ts';
-import { sk_getsockopt, sk_setsockopt, type sock, sock_global } from './core/sock.ts';
+import { type sock, sock_global } from './core/sock.ts';
+import { sk_getsockopt, sk_setsockopt } from './core/sock_opt.ts';
 import { sk_stream_memory_free } from './core/stream.ts';
 
 /** Socket-level operations of a family. -errno on failure; -EAGAIN means "sleep and ask again". */

@@ -8,8 +8,7 @@ import type { timer_list } from '../../kernel/time.ts';
 import { trace_event } from '../../kernel/trace.ts';
 import type { wait_queue_head } from '../../kernel/wait.ts';
 import { wake_up, wake_up_all } from '../../kernel/wait.ts';
-import { get_unaligned_le32, put_unaligned_le32 } from '../../lib/byteorder.ts';
-import { EDOM, EINVAL, ENODEV, ENOMEM, ENOPROTOOPT } from '../../uapi/asm-generic/errno.ts';
+import { ENOMEM } from '../../uapi/asm-generic/errno.ts';
 import {
 	IPPROTO_TCP,
 	type msghdr,
@@ -19,37 +18,6 @@ import {
 	POLLPRI,
 	POLLRDNORM,
 	POLLWRNORM,
-	SO_ACCEPTCONN,
-	SO_ATTACH_FILTER,
-	SO_BINDTODEVICE,
-	SO_BINDTOIFINDEX,
-	SO_BROADCAST,
-	SO_DEBUG,
-	SO_DETACH_FILTER,
-	SO_DOMAIN,
-	SO_DONTROUTE,
-	SO_ERROR,
-	SO_KEEPALIVE,
-	SO_LINGER,
-	SO_MARK,
-	SO_NO_CHECK,
-	SO_OOBINLINE,
-	SO_PRIORITY,
-	SO_PROTOCOL,
-	SO_RCVBUF,
-	SO_RCVBUFFORCE,
-	SO_RCVLOWAT,
-	SO_RCVTIMEO,
-	SO_REUSEADDR,
-	SO_REUSEPORT,
-	SO_RXQ_OVFL,
-	SO_SNDBUF,
-	SO_SNDBUFFORCE,
-	SO_SNDLOWAT,
-	SO_SNDTIMEO,
-	SO_TIMESTAMP,
-	SO_TIMESTAMPNS,
-	SO_TYPE,
 	SOCK_STREAM,
 	type sockaddr,
 } from '../../uapi/linux/socket.ts';
@@ -57,7 +25,7 @@ import type { inet_sock } from '../ipv4/af_inet.ts';
 import type { socket } from '../socket.ts';
 import { SKB_DROP_REASON_SOCKET_FILTER, SKB_DROP_REASON_SOCKET_RCVBUFF, SKB_NOT_DROPPED_YET } from './dropreason.ts';
 import type { dst_entry } from './dst.ts';
-import { sk_attach_filter, sk_detach_filter, sk_filter, type sk_filter_prog } from './filter.ts';
+import { sk_filter, type sk_filter_prog } from './filter.ts';
 import type { net } from './net_namespace.ts';
 import { NETIF_F_GSO, NETIF_F_HW_CSUM, NETIF_F_SG, NETIF_F_TSO, NETIF_F_TSO_ECN } from './netdevice.ts';
 import { alloc_skb, kfree_skb_reason, type sk_buff, skb_dst_drop, skb_orphan } from './skbuff.ts';
@@ -207,6 +175,8 @@ export class sock {
 	sk_forward_alloc = 0;
 	/** close(2) has begun and lingers. */
 	sk_closing = false;
+	/** Options that are only kept: by number. */
+	sk_kept: Map<number, number> | null = null;
 	/** Its protocol's memory and limits; null for protocols that count none. */
 	sk_memory: proto_memory | null;
 	/** What the device of the route takes in one piece; 0 when it segments nothing. */
@@ -451,232 +421,6 @@ export function sock_queue_err_skb(sk: sock, skb: sk_buff): number {
 /** Whether the send buffer has room for a poll to say POLLOUT. */
 export function sock_writeable(sk: sock): boolean {
 	return sk.sk_wmem_alloc < sk.sk_sndbuf / 2;
-}
-
-// ---- SOL_SOCKET ------------------------------------------------------------------------------------------------------------------
-
-function timeo_to_ns(optval: Uint8Array): number {
-	const sec = get_unaligned_le32(optval, 0) + get_unaligned_le32(optval, 4) * 0x100000000;
-	const usec = get_unaligned_le32(optval, 8);
-	return sec === 0 && usec === 0 ? Infinity : sec * 1e9 + usec * 1e3;
-}
-
-/** setsockopt(2) at SOL_SOCKET. `optval`: int or struct, little-endian. Return: 0 or -errno. */
-export function sk_setsockopt(sk: sock, optname: number, optval: Uint8Array): number {
-	const g = sk.net.machine.sock;
-	if (optname === SO_BINDTODEVICE) return sk_bind_to_device(sk, optval);
-	if (optname === SO_ATTACH_FILTER) return sk_attach_filter(sk, optval);
-	if (optname === SO_DETACH_FILTER) return sk_detach_filter(sk);
-	if (optval.length < 4) return -EINVAL;
-	const val = get_unaligned_le32(optval, 0) | 0;
-	const on = val !== 0;
-	switch (optname) {
-		case SO_DEBUG:
-			sock_valbool_flag(sk, SOCK_DBG, on);
-			return 0;
-		case SO_REUSEADDR:
-			sk.sk_reuse = on ? 1 : 0;
-			return 0;
-		case SO_REUSEPORT:
-			sk.sk_reuseport = on;
-			return 0;
-		case SO_DONTROUTE:
-			sock_valbool_flag(sk, SOCK_LOCALROUTE, on);
-			skb_dst_cache_reset(sk);
-			return 0;
-		case SO_BROADCAST:
-			sock_valbool_flag(sk, SOCK_BROADCAST, on);
-			return 0;
-		case SO_SNDBUF:
-		case SO_SNDBUFFORCE: {
-			const v = optname === SO_SNDBUF ? Math.min(val >>> 0, g.sysctl_wmem_max) : Math.max(val, 0);
-			sk.sk_sndbuf = Math.max(Math.min(v, 0x3fffffff) * 2, SOCK_MIN_SNDBUF);
-			sk.sk_userlocks |= 1;
-			sk.sk_write_space(sk);
-			return 0;
-		}
-		case SO_RCVBUF:
-		case SO_RCVBUFFORCE: {
-			const v = optname === SO_RCVBUF ? Math.min(val >>> 0, g.sysctl_rmem_max) : Math.max(val, 0);
-			sk.sk_rcvbuf = Math.max(Math.min(v, 0x3fffffff) * 2, SOCK_MIN_RCVBUF);
-			sk.sk_userlocks |= 2;
-			return 0;
-		}
-		case SO_KEEPALIVE:
-			if (sk.sk_prot.keepalive) sk.sk_prot.keepalive(sk, val);
-			sock_valbool_flag(sk, SOCK_KEEPOPEN, on);
-			return 0;
-		case SO_OOBINLINE:
-			sock_valbool_flag(sk, SOCK_URGINLINE, on);
-			return 0;
-		case SO_NO_CHECK:
-			sk.sk_no_check_tx = on;
-			return 0;
-		case SO_PRIORITY:
-			sk.sk_priority = val;
-			return 0;
-		case SO_LINGER:
-			if (optval.length < 8) return -EINVAL;
-			sock_valbool_flag(sk, SOCK_LINGER, on);
-			sk.sk_lingertime = get_unaligned_le32(optval, 4);
-			return 0;
-		case SO_TIMESTAMP:
-		case SO_TIMESTAMPNS:
-			sock_valbool_flag(sk, SOCK_RCVTSTAMP, on);
-			sock_valbool_flag(sk, SOCK_RCVTSTAMPNS, on && optname === SO_TIMESTAMPNS);
-			return 0;
-		case SO_RCVLOWAT:
-			if (sk.sk_prot.set_rcvlowat) return sk.sk_prot.set_rcvlowat(sk, val < 0 ? 0x7fffffff : val);
-			sk.sk_rcvlowat = val < 0 ? 0x7fffffff : val || 1;
-			return 0;
-		case SO_RCVTIMEO:
-		case SO_SNDTIMEO: {
-			if (optval.length < 16) return -EINVAL;
-			if (get_unaligned_le32(optval, 8) >= 1000000) return -EDOM;
-			const ns = timeo_to_ns(optval);
-			if (optname === SO_RCVTIMEO) sk.sk_rcvtimeo = ns;
-			else sk.sk_sndtimeo = ns;
-			return 0;
-		}
-		case SO_MARK:
-			if (sk.sk_mark !== val >>> 0) skb_dst_cache_reset(sk);
-			sk.sk_mark = val >>> 0;
-			return 0;
-		case SO_RXQ_OVFL:
-			sock_valbool_flag(sk, SOCK_RXQ_OVFL, on);
-			return 0;
-		case SO_BINDTOIFINDEX:
-			if (val < 0) return -EINVAL;
-			sk.sk_bound_dev_if = val;
-			skb_dst_cache_reset(sk);
-			return 0;
-		default:
-			return -ENOPROTOOPT;
-	}
-}
-
-function skb_dst_cache_reset(sk: sock): void {
-	sk.sk_dst_cache = null;
-}
-
-function sk_bind_to_device(sk: sock, optval: Uint8Array): number {
-	let end = optval.indexOf(0);
-	if (end < 0) end = Math.min(optval.length, 15);
-	const name = String.fromCharCode(...optval.subarray(0, end));
-	if (name === '') {
-		sk.sk_bound_dev_if = 0;
-	} else {
-		const dev = sk.net.dev_name_head.get(name);
-		if (dev === undefined) return -ENODEV;
-		sk.sk_bound_dev_if = dev.ifindex;
-	}
-	skb_dst_cache_reset(sk);
-	return 0;
-}
-
-/** getsockopt(2) at SOL_SOCKET into `optval`. Return: the value's length or -errno. */
-export function sk_getsockopt(sk: sock, optname: number, optval: Uint8Array): number {
-	let v: number;
-	switch (optname) {
-		case SO_DEBUG:
-			v = Number(sock_flag(sk, SOCK_DBG));
-			break;
-		case SO_REUSEADDR:
-			v = sk.sk_reuse;
-			break;
-		case SO_REUSEPORT:
-			v = Number(sk.sk_reuseport);
-			break;
-		case SO_DONTROUTE:
-			v = Number(sock_flag(sk, SOCK_LOCALROUTE));
-			break;
-		case SO_BROADCAST:
-			v = Number(sock_flag(sk, SOCK_BROADCAST));
-			break;
-		case SO_SNDBUF:
-			v = sk.sk_sndbuf;
-			break;
-		case SO_RCVBUF:
-			v = sk.sk_rcvbuf;
-			break;
-		case SO_KEEPALIVE:
-			v = Number(sock_flag(sk, SOCK_KEEPOPEN));
-			break;
-		case SO_TYPE:
-			v = sk.sk_type;
-			break;
-		case SO_PROTOCOL:
-			v = sk.sk_protocol;
-			break;
-		case SO_DOMAIN:
-			v = sk.sk_family;
-			break;
-		case SO_ERROR:
-			v = -sock_error(sk);
-			if (v === 0) {
-				v = sk.sk_err_soft;
-				sk.sk_err_soft = 0;
-			}
-			break;
-		case SO_OOBINLINE:
-			v = Number(sock_flag(sk, SOCK_URGINLINE));
-			break;
-		case SO_NO_CHECK:
-			v = Number(sk.sk_no_check_tx);
-			break;
-		case SO_PRIORITY:
-			v = sk.sk_priority;
-			break;
-		case SO_LINGER:
-			if (optval.length < 8) return -EINVAL;
-			put_unaligned_le32(optval, 0, Number(sock_flag(sk, SOCK_LINGER)));
-			put_unaligned_le32(optval, 4, sk.sk_lingertime);
-			return 8;
-		case SO_RCVLOWAT:
-			v = sk.sk_rcvlowat;
-			break;
-		case SO_SNDLOWAT:
-			v = 1;
-			break;
-		case SO_MARK:
-			v = sk.sk_mark;
-			break;
-		case SO_RXQ_OVFL:
-			v = Number(sock_flag(sk, SOCK_RXQ_OVFL));
-			break;
-		case SO_ACCEPTCONN:
-			v = Number(sk.sk_state === TCP_LISTEN);
-			break;
-		case SO_BINDTOIFINDEX:
-			v = sk.sk_bound_dev_if;
-			break;
-		case SO_RCVTIMEO:
-		case SO_SNDTIMEO: {
-			if (optval.length < 16) return -EINVAL;
-			const ns = optname === SO_RCVTIMEO ? sk.sk_rcvtimeo : sk.sk_sndtimeo;
-			optval.fill(0, 0, 16);
-			if (ns !== Infinity) {
-				put_unaligned_le32(optval, 0, Math.floor(ns / 1e9));
-				put_unaligned_le32(optval, 8, Math.floor((ns % 1e9) / 1e3));
-			}
-			return 16;
-		}
-		case SO_BINDTODEVICE: {
-			const dev = sk.net.dev_index_head.get(sk.sk_bound_dev_if);
-			if (dev === undefined) return 0;
-			for (let i = 0; i < dev.name.length; i++) optval[i] = dev.name.charCodeAt(i);
-			optval[dev.name.length] = 0;
-			return dev.name.length + 1;
-		}
-		default:
-			return -ENOPROTOOPT;
-	}
-	if (optval.length < 4) {
-		for (let i = 0; i < optval.length; i++) optval[i] = v >>> (8 * i);
-		return optval.length;
-	}
-	put_unaligned_le32(optval, 0, v);
-	return 4;
 }
 
 /** The uid that a new socket of `task` bears. */

@@ -128,6 +128,7 @@ export const SO_BUF_LOCK = 72;
 export const SO_RESERVE_MEM = 73;
 export const SO_TXREHASH = 74;
 export const SO_RCVMARK = 75;
+export const SO_RCVPRIORITY = 82;
 export const SO_TIMESTAMP = 29;
 export const SO_TIMESTAMPNS = 35;
 export const SO_TIMESTAMPING = 37;
