@@ -192,6 +192,19 @@ function socketText(fn: string, d: Record<string, unknown>): string {
 	);
 }
 
+function fragText(fn: string, d: Record<string, unknown>): string {
+	switch (fn) {
+		case 'ip_frag_queue':
+			return `bytes ${str(d.offset)} to ${str(d.end)} of id ${str(d.id)}; ${str(d.have)}${d.total === null ? '' : ` of ${str(d.total)}`} are here`;
+		case 'ip_frag_reasm':
+			return `id ${str(d.id)} is whole again: ${str(d.len)} bytes`;
+		case 'ip_do_fragment':
+			return `${str(d.len)} bytes are cut for the MTU of ${str(d.mtu)}`;
+		default:
+			return join(fn, rest(d, []));
+	}
+}
+
 /** One side of `A -> B`, with what follows it (` id 5`). */
 function side(tuple: string, manip: unknown): string {
 	const m = /^(\S+) -> (\S+)(.*)$/.exec(tuple);
@@ -266,7 +279,7 @@ export function stepOf(r: trace_record, look: RuleLookup, headers: Headers): Wor
 			};
 		}
 		case 'frag':
-			return { phase: 'fragment', text: join(r.fn, rest(d, [])), decision: false };
+			return { phase: 'fragment', text: fragText(r.fn, d), decision: false };
 		case 'icmp':
 			return { phase: 'icmp', text: `answered: ${icmpText(r.fn, d)}`, decision: true };
 		case 'socket':
@@ -399,6 +412,8 @@ export function stepsOf(records: readonly trace_record[], look: RuleLookup, head
 			before[0] >> 4 === r.header[0] >> 4
 		)
 			changes = diffHeaders(headers.dissect(before), headers.dissect(r.header));
+		// A packet that was put together or cut is another one.
+		if (r.kind === 'frag') changes = [];
 		// ip_forward says that it was entered; what it did is seen in the next record.
 		if (forwarded !== null) {
 			if (changes.length > 0) {

@@ -9,7 +9,7 @@
 
 import type { Machine } from '../../kernel/machine.ts';
 import { net_ratelimit, printk } from '../../kernel/printk.ts';
-import { HZ } from '../../kernel/time.ts';
+import { HZ, jiffies_to_msecs } from '../../kernel/time.ts';
 import { trace_event, trace_fn } from '../../kernel/trace.ts';
 import { put_unaligned_be32 } from '../../lib/byteorder.ts';
 import { csum_fold, csum_partial } from '../../lib/checksum.ts';
@@ -364,7 +364,7 @@ export function __icmp_send(skb_in: sk_buff, type: number, code: number, info: n
 				code,
 				sent: false,
 				sysctl: 'net.ipv4.icmp_ratelimit',
-				value: n.ipv4.sysctl_icmp_ratelimit,
+				value: jiffies_to_msecs(n.ipv4.sysctl_icmp_ratelimit),
 				counter: 'IcmpOutRateLimitHost',
 			});
 		return;
