@@ -20,6 +20,7 @@ import {
 	net_device_ops,
 	netdev_priv,
 } from '../../net/core/netdevice.ts';
+import { tun_truesize } from '../../net/core/skb_truesize.ts';
 import {
 	consume_skb,
 	kfree_skb_reason,
@@ -103,6 +104,7 @@ export function tun_get_user(tfile: tun_file, packet: Uint8Array): number {
 		return -EINVAL;
 	}
 	const skb = netdev_alloc_skb(dev, packet.length);
+	skb.truesize = tun_truesize(packet.length);
 	const at = skb_put(skb, packet.length);
 	skb.head.set(packet, at);
 	skb.protocol = version === 4 ? ETH_P_IP : ETH_P_IPV6;

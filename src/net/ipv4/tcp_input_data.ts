@@ -35,6 +35,7 @@ import {
 	SKB_DROP_REASON_TCP_OVERWINDOW,
 	SKB_DROP_REASON_TCP_ZEROWINDOW,
 } from '../core/dropreason.ts';
+import { linear_truesize, SKB_MAX_ORDER_0 } from '../core/skb_truesize.ts';
 import {
 	alloc_skb,
 	consume_skb,
@@ -50,13 +51,7 @@ import { type coalesce_result, skb_try_coalesce } from '../core/skbuff_frags.ts'
 import { __skb_queue_head, __skb_queue_tail, __skb_unlink, type sk_buff_head } from '../core/skbuff_queue.ts';
 import { NET_INC_STATS } from '../core/snmp.ts';
 import { SOCK_DEAD, SOCK_DONE, skb_set_owner_r, type sock, sock_flag } from '../core/sock.ts';
-import {
-	PAGE_SIZE,
-	sk_forced_mem_schedule,
-	sk_mem_charge,
-	sk_rmem_schedule,
-	sk_under_memory_pressure,
-} from '../core/sock_mem.ts';
+import { sk_forced_mem_schedule, sk_mem_charge, sk_rmem_schedule, sk_under_memory_pressure } from '../core/sock_mem.ts';
 import { tcp_hdrlen } from './tcp_hdr.ts';
 import { tcp_fast_path_check, tcp_fin } from './tcp_input.ts';
 import {
@@ -92,9 +87,6 @@ import {
 const TCP_SACK_BLOCKS_EXPECTED = 2;
 /** With more segments out of order than this, places are found by an index. */
 const OFO_INDEX_MIN = 32;
-/** Payload that fits into one page's buffer (SKB_MAX_ORDER(0, 0)). */
-const SKB_MAX_ORDER_0 = PAGE_SIZE - 320;
-
 /** skb_try_coalesce's answer: nobody keeps it. */
 const coalesced: coalesce_result = { delta_truesize: 0, stolen: false };
 
@@ -401,13 +393,6 @@ export function tcp_prune_queue(sk: sock, in_skb: sk_buff): number {
 	NET_INC_STATS(sk.net, LINUX_MIB_RCVPRUNED);
 	tp.pred_flags = 0;
 	return -1;
-}
-
-/** Memory that Linux charges for a linear buffer of `size` bytes. */
-function linear_truesize(size: number): number {
-	let slab = 576;
-	if (size + 320 > slab) for (slab = 1024; slab < size + 320; slab *= 2);
-	return slab + 256;
 }
 
 function tcp_collapse_one(sk: sock, skb: sk_buff, list: sk_buff_head): sk_buff | null {

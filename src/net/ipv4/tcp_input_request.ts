@@ -11,6 +11,7 @@ import { trace_event, trace_fn } from '../../kernel/trace.ts';
 import { RTAX_FEATURES } from '../../uapi/linux/rtnetlink.ts';
 import {
 	LINUX_MIB_LISTENOVERFLOWS,
+	LINUX_MIB_SYNCOOKIESSENT,
 	LINUX_MIB_TCPFASTOPENACTIVE,
 	LINUX_MIB_TCPFASTOPENACTIVEFAIL,
 	LINUX_MIB_TCPREQQFULLDOCOOKIES,
@@ -205,6 +206,7 @@ export function tcp_conn_request(
 	tcp_ecn_create_request(req, skb, sk, dst);
 	if (want_cookie) {
 		tcp_synq_overflow(sk);
+		NET_INC_STATS(n, LINUX_MIB_SYNCOOKIESSENT);
 		const mss = { v: req.mss };
 		isn = af_ops.cookie_init_seq(skb, mss);
 		req.mss = mss.v;
