@@ -111,3 +111,10 @@ export function counter(h: Host, proto: string, field: string): number {
 	}
 	throw new Error(`no counter ${proto}${field}`);
 }
+
+/** Whether the bytes are the same: expect().toEqual takes seconds for a MB. */
+export function same(got: Uint8Array | number, want: Uint8Array): boolean {
+	if (typeof got === 'number' || got.length !== want.length) return false;
+	for (let i = 0; i < want.length; i++) if (got[i] !== want[i]) return false;
+	return true;
+}
