@@ -55,11 +55,14 @@ export function parseWords(input: readonly string[]): { job: Job; detailed: bool
 }
 
 /** The packet that the words describe: an Ethernet frame when they begin with Ether, else an IPv4 packet. */
-function build(words: readonly string[]): { frame: boolean; bytes: Uint8Array } {
-	if (isShort(words[0]) || /^\d+$/.test(words[0])) return { frame: false, bytes: assemble(parseShort(words).layers) };
+function build(words: readonly string[]): { frame: boolean; bytes: Uint8Array; mark: number } {
+	const short = isShort(words[0]) || /^\d+$/.test(words[0]);
+	const p = short ? parseShort(words) : null;
 	const text = words.join(' ');
-	const frame = parsePacket(text)[0]?.layer === 'Ether';
-	return { frame, bytes: packet(text) };
+	const frame = p === null && parsePacket(text)[0]?.layer === 'Ether';
+	const bytes = p === null ? packet(text) : assemble(p.layers);
+	if (!frame && bytes[0] >> 4 === 6) throw new UserError('the packet is IPv6, which linnet does not have yet');
+	return { frame, bytes, mark: p?.mark ?? 0 };
 }
 
 /** Options that a job has no use for are refused, not ignored. */
@@ -97,6 +100,10 @@ export async function trace(words: string[], flags: TraceFlags): Promise<number>
 	const p = build(job.packet);
 	let result: Replayed;
 	if (job.kind === 'in') {
+		if (p.mark !== 0)
+			throw new UserError(
+				"mark: a packet that comes in has none; of 'out' it is the mark that the sender's socket sets",
+			);
 		checkDevice(imp, job.dev);
 		if (snapshot.links === null)
 			await assumeLocal(imp, replay, job.dev, p.frame ? p.bytes.subarray(14) : p.bytes, flags);
@@ -104,7 +111,7 @@ export async function trace(words: string[], flags: TraceFlags): Promise<number>
 	} else {
 		if (p.frame)
 			throw new UserError("out: an IP packet is expected, without 'Ether': the host makes its own link header");
-		result = await replay.send(p.bytes);
+		result = await replay.send(p.bytes, p.mark);
 	}
 	print(result.journey, flags, options, 'packet', imp);
 	if (flags.reply === true) reply(imp, replay, result, flags, options);

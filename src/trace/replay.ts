@@ -100,15 +100,15 @@ export class Replay {
 		return { text, src: /\bsrc (\S+)/.exec(text)?.[1] ?? null };
 	}
 
-	/** The host itself sends an IPv4 packet (from its IP header on) by a raw socket. */
-	async send(packet: Uint8Array): Promise<Replayed> {
+	/** The host itself sends an IPv4 packet (from its IP header on) by a raw socket; `mark`: its SO_MARK. */
+	async send(packet: Uint8Array, mark = 0): Promise<Replayed> {
 		const { host } = this.imp;
 		const { machine, world } = host;
 		if (this.recorder.brief) this.listen(false);
 		this.sent = [];
 		this.recorder.take();
 		this.recorder.start(machine);
-		const r = await host.exec(['linnet-send'], { stdin: packet });
+		const r = await host.exec(['linnet-send', ...(mark === 0 ? [] : [String(mark)])], { stdin: packet });
 		world.advanceTo(world.clock.now);
 		this.recorder.stop(machine);
 		const out = this.result('local');

@@ -153,3 +153,18 @@ it('the capture script is one that sh accepts, and collects what is asked for', 
 	expect(spawnSync('sh', [sh, out], { env: { PATH: process.env.PATH } }).status).toBe(0);
 	expect(existsSync(join(out, 'host'))).toBe(true);
 });
+
+it('mark: of what the host sends, where it chooses the route; of what comes in it is refused', async () => {
+	const out = JSON.parse(
+		await output(() =>
+			trace(['out', 'icmp', '203.0.113.5', '198.51.100.7', 'mark', '7'], { host, json: true, quiet: true }),
+		),
+	);
+	expect(out.steps[0].data.flow.mark).toBe(7);
+	await expect(
+		output(() => trace(['in', 'eth0', 'icmp', '1.2.3.4', '203.0.113.5', 'mark', '7'], { host, quiet: true })),
+	).rejects.toThrow('mark: a packet that comes in has none');
+	await expect(output(() => trace(['in', 'eth0', 'icmp', '::1', '::2'], { host, quiet: true }))).rejects.toThrow(
+		'IPv6',
+	);
+});
