@@ -5,7 +5,7 @@
  *       netif_receive_skb -> __netif_receive_skb_core -> taps, rx_handler, packet_type.func (ip_rcv, arp_rcv, …).
  *       Software devices: netif_rx -> the CPU's backlog -> process_backlog, a NAPI like the others.
  *
- * One CPU per machine. Not here yet: RPS/RFS, GRO merging, threaded NAPI, busy polling, XDP, tc ingress.
+ * One CPU per machine. Not here yet: RPS/RFS, threaded NAPI, busy polling, XDP, tc ingress.
  */
 
 import type { Machine } from '../../kernel/machine.ts';
@@ -22,6 +22,7 @@ import {
 	SKB_DROP_REASON_QUEUE_PURGE,
 	SKB_DROP_REASON_UNHANDLED_PROTO,
 } from './dropreason.ts';
+import { gro_node, napi_gro_flush } from './gro.ts';
 import type { net } from './net_namespace.ts';
 import type { net_device } from './netdevice.ts';
 import {
@@ -141,6 +142,8 @@ export class napi_struct {
 	/** Next in a poll list. */
 	next: napi_struct | null = null;
 	napi_id = 0;
+	/** Trains of packets that may grow. */
+	gro: gro_node = new gro_node();
 	/** What it polls: the driver's queue. */
 	priv: unknown = null;
 
@@ -265,6 +268,7 @@ export function napi_schedule(napi: napi_struct): boolean {
 
 /** The device has no more work. Return: whether interrupts may be on again (else it will be polled again). */
 export function napi_complete_done(napi: napi_struct, _work_done: number): boolean {
+	if (napi.gro.held > 0) napi_gro_flush(napi);
 	const missed = (napi.state & NAPI_STATE_MISSED) !== 0;
 	napi.state &= ~(NAPI_STATE_SCHED | NAPI_STATE_MISSED);
 	if (missed) {
@@ -277,11 +281,6 @@ export function napi_complete_done(napi: napi_struct, _work_done: number): boole
 
 export function napi_complete(napi: napi_struct): boolean {
 	return napi_complete_done(napi, 0);
-}
-
-/** Takes one packet from a driver's poll. Consumes skb. Merging into larger packets would be here. */
-export function napi_gro_receive(_napi: napi_struct, skb: sk_buff): number {
-	return netif_receive_skb(skb);
 }
 
 function softnet_busy_over(timer: hrtimer): void {
@@ -314,6 +313,7 @@ export function net_rx_action(machine: Machine): void {
 		const work = n.poll(n, weight);
 		budget -= work;
 		if (work >= weight) {
+			if (n.gro.held > 0) napi_gro_flush(n);
 			if (n.state & NAPI_STATE_DISABLE) continue;
 			if (repoll_last === null) repoll = n;
 			else repoll_last.next = n;

@@ -19,6 +19,10 @@ export interface packet_offload {
 	/** Ethertype. */
 	type: number;
 	gso_segment: gso_segment_t;
+	/** Finds in `head`'s train the packet that skb continues. Borrows skb. Return: a packet that must leave the train now, or null. */
+	gro_receive?: (head: sk_buff | null, skb: sk_buff) => sk_buff | null;
+	/** Writes the merged packet's header at `nhoff` from data. */
+	gro_complete?: (skb: sk_buff, nhoff: number) => void;
 }
 
 /** Registers a family's way to cut. */

@@ -19,6 +19,7 @@ import type { tcp_skb_cb } from '../ipv4/tcp_sock.ts';
 import type { nf_conn } from '../netfilter/nf_conntrack_core.ts';
 import { drop_reason_name } from './dropreason.ts';
 import type { dst_entry } from './dst.ts';
+import type { napi_gro_cb } from './gro.ts';
 import type { net_device } from './netdevice.ts';
 import {
 	page_pool,
@@ -158,6 +159,8 @@ export class sk_buff {
 	cb: unknown = null;
 	/** TCP's part: TCP_SKB_CB(skb). Made on first use, stays when the sk_buff is used again, never copied. */
 	tcpcb: tcp_skb_cb | null = null;
+	/** GRO's part: NAPI_GRO_CB(skb). As TCP's. */
+	grocb: napi_gro_cb | null = null;
 
 	constructor(machine: Machine, head: Uint8Array, shinfo: skb_shared_info) {
 		this.machine = machine;

@@ -1,67 +1,22 @@
 /*
- * net/ipv4/ip_offload.ts: cuts a large IPv4 packet into the ones that fit the wire.   Linux: af_inet.c inet_gso_segment, tcp_offload.c, udp_offload.c
- * Walk: skb_gso_segment -> inet_gso_segment -> tcp_gso_segment or __udp_gso_segment -> skb_segment; then lengths, ids, checksums.
- * Not here yet: GRO, tunnels, SKB_GSO_UDP (fragments).
+ * net/ipv4/ip_offload.ts: large IPv4 packets: cut into the ones that fit the wire, put together from those that came.
+ *                                                                  Linux: net/ipv4/af_inet.c (inet_gso_segment, inet_gro_receive), net/gro.h
+ * Walk: skb_gso_segment -> inet_gso_segment -> tcp4_gso_segment or udp4_ufo_fragment; then lengths, ids, checksums.
+ *       dev_gro_receive -> inet_gro_receive -> tcp4_gro_receive or udp4_gro_receive; napi_gro_complete -> inet_gro_complete.
+ * Not here yet: tunnels, SKB_GSO_UDP (fragments).
  */
 
 import type { Machine } from '../../kernel/machine.ts';
-import { get_unaligned_be16, get_unaligned_be32, put_unaligned_be16, put_unaligned_be32 } from '../../lib/byteorder.ts';
-import { csum_fold, csum_tcpudp_nofold, ip_fast_csum } from '../../lib/checksum.ts';
+import { get_unaligned_be16, get_unaligned_be32, put_unaligned_be16 } from '../../lib/byteorder.ts';
+import { csum_replace2, ip_fast_csum } from '../../lib/checksum.ts';
 import { EINVAL, EPROTONOSUPPORT } from '../../uapi/asm-generic/errno.ts';
 import { ETH_P_IP } from '../../uapi/linux/if_ether.ts';
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../uapi/linux/socket.ts';
-import { dev_add_offload, skb_segment } from '../core/gso.ts';
+import { NAPI_GRO_CB } from '../core/gro.ts';
+import { dev_add_offload } from '../core/gso.ts';
 import { pskb_may_pull, SKB_GSO_TCP_FIXEDID, SKB_GSO_TCPV4, SKB_GSO_UDP_L4, type sk_buff } from '../core/skbuff.ts';
-
-const TH_FIN = 0x01;
-const TH_PSH = 0x08;
-const TH_CWR = 0x80;
-
-/** Leaves the transport checksum to the device: the field holds the pseudo header's sum. */
-function checksum_partial(s: sk_buff, proto: number, field: number): void {
-	const ip = s.network_header;
-	const len = s.tail - s.transport_header;
-	const sum = csum_tcpudp_nofold(
-		get_unaligned_be32(s.head, ip + 12),
-		get_unaligned_be32(s.head, ip + 16),
-		len,
-		proto,
-		0,
-	);
-	put_unaligned_be16(s.head, s.transport_header + field, ~csum_fold(sum) & 0xffff);
-	s.csum_start = s.transport_header;
-	s.csum_offset = field;
-}
-
-/** RFC 9293: each piece has its sequence number; FIN and PSH stand on the last, CWR (RFC 3168 6.1.2) on the first. */
-function tcp_gso_segment(skb: sk_buff): sk_buff | number {
-	if (!pskb_may_pull(skb, 20)) return -EINVAL;
-	const thlen = (skb.head[skb.data + 12] >> 4) * 4;
-	if (thlen < 20 || !pskb_may_pull(skb, thlen) || skb.len <= thlen) return -EINVAL;
-	const mss = skb.shinfo.gso_size;
-	const segs = skb_segment(skb, thlen);
-	let seq = get_unaligned_be32(segs.head, segs.transport_header + 4);
-	for (let s: sk_buff | null = segs; s !== null; s = s.next) {
-		const th = s.transport_header;
-		put_unaligned_be32(s.head, th + 4, seq);
-		if (s.next !== null) s.head[th + 13] &= ~(TH_FIN | TH_PSH);
-		if (s !== segs) s.head[th + 13] &= ~TH_CWR;
-		checksum_partial(s, IPPROTO_TCP, 16);
-		seq = (seq + mss) >>> 0;
-	}
-	return segs;
-}
-
-/** UDP_SEGMENT: each piece is a datagram of its own. */
-function __udp_gso_segment(skb: sk_buff): sk_buff | number {
-	if (!pskb_may_pull(skb, 8) || skb.len <= 8) return -EINVAL;
-	const segs = skb_segment(skb, 8);
-	for (let s: sk_buff | null = segs; s !== null; s = s.next) {
-		put_unaligned_be16(s.head, s.transport_header + 4, s.tail - s.transport_header);
-		checksum_partial(s, IPPROTO_UDP, 6);
-	}
-	return segs;
-}
+import { tcp4_gro_complete, tcp4_gro_receive, tcp4_gso_segment } from './tcp_offload.ts';
+import { __udp_gso_segment, udp4_gro_complete, udp4_gro_receive } from './udp_offload.ts';
 
 /** Borrows skb, whose data is the IP header. Return: segments, or -errno. */
 export function inet_gso_segment(skb: sk_buff, _features: number): sk_buff | number {
@@ -75,7 +30,7 @@ export function inet_gso_segment(skb: sk_buff, _features: number): sk_buff | num
 	skb.data += ihl;
 	skb.len -= ihl;
 	let segs: sk_buff | number = -EPROTONOSUPPORT;
-	if (proto === IPPROTO_TCP && type & SKB_GSO_TCPV4) segs = tcp_gso_segment(skb);
+	if (proto === IPPROTO_TCP && type & SKB_GSO_TCPV4) segs = tcp4_gso_segment(skb);
 	else if (proto === IPPROTO_UDP && type & SKB_GSO_UDP_L4) segs = __udp_gso_segment(skb);
 	skb.data -= ihl;
 	skb.len += ihl;
@@ -92,7 +47,90 @@ export function inet_gso_segment(skb: sk_buff, _features: number): sk_buff | num
 	return segs;
 }
 
+/** Marks the train that the packet may continue. Borrows skb, whose data is the IP header. Return: a packet that must go up now, or null. */
+export function inet_gro_receive(head: sk_buff | null, skb: sk_buff): sk_buff | null {
+	const cb = NAPI_GRO_CB(skb);
+	const b = skb.head;
+	const h = skb.data;
+	if (skb.tail - h < 20) {
+		cb.flush = true;
+		return null;
+	}
+	const proto = b[h + 9];
+	// Options are never merged, nor are fragments, nor what is padded or cut short.
+	if (b[h] !== 0x45 || (proto !== IPPROTO_TCP && proto !== IPPROTO_UDP)) {
+		cb.flush = true;
+		return null;
+	}
+	if (ip_fast_csum(b, h, 5) !== 0) {
+		cb.flush = true;
+		return null;
+	}
+	if (((b[h + 2] << 8) | b[h + 3]) !== skb.len || ((b[h + 6] & 0xbf) | b[h + 7]) !== 0) cb.flush = true;
+	for (let p = head; p !== null; p = p.next) {
+		const pcb = NAPI_GRO_CB(p);
+		if (!pcb.same_flow) continue;
+		const pb = p.head;
+		const ph = p.data;
+		if (
+			pb[ph + 9] !== proto ||
+			get_unaligned_be32(pb, ph + 12) !== get_unaligned_be32(b, h + 12) ||
+			get_unaligned_be32(pb, ph + 16) !== get_unaligned_be32(b, h + 16)
+		)
+			pcb.same_flow = false;
+	}
+	cb.network_offset = 0;
+	cb.data_offset = 20;
+	skb.network_header = h;
+	skb.transport_header = h + 20;
+	return proto === IPPROTO_TCP ? tcp4_gro_receive(head, skb) : udp4_gro_receive(head, skb);
+}
+
+/**
+ * Whether the packet's IP header keeps it from continuing `p`, which it follows: TTL, TOS and DF the same, the id one more than the last
+ * (or always the same where DF makes ids meaningless, RFC 6864 4.1).
+ */
+export function inet_gro_flush(skb: sk_buff, p: sk_buff): boolean {
+	const cb = NAPI_GRO_CB(p);
+	const b = skb.head;
+	const h = skb.data;
+	const pb = p.head;
+	const ph = p.data;
+	if (b[h + 8] !== pb[ph + 8] || b[h + 1] !== pb[ph + 1] || ((b[h + 6] ^ pb[ph + 6]) & 0x40) !== 0) return true;
+	const id = (b[h + 4] << 8) | b[h + 5];
+	const id2 = (pb[ph + 4] << 8) | pb[ph + 5];
+	const df = (b[h + 6] & 0x40) !== 0;
+	const distance = (id - id2) & 0xffff;
+	if (df && cb.count === 1) {
+		// The second packet says which of the two it is.
+		cb.ip_fixedid = distance === 0;
+		return distance > 1;
+	}
+	if (cb.ip_fixedid) return distance !== 0;
+	return distance !== (cb.count & 0xffff);
+}
+
+/** The merged packet's length. */
+export function inet_gro_complete(skb: sk_buff, nhoff: number): void {
+	const b = skb.head;
+	const h = skb.data + nhoff;
+	const newlen = skb.len - nhoff;
+	const check = csum_replace2((b[h + 10] << 8) | b[h + 11], (b[h + 2] << 8) | b[h + 3], newlen);
+	b[h + 10] = check >>> 8;
+	b[h + 11] = check;
+	b[h + 2] = newlen >>> 8;
+	b[h + 3] = newlen;
+	const thoff = nhoff + 20;
+	if (b[h + 9] === IPPROTO_TCP) tcp4_gro_complete(skb, thoff);
+	else udp4_gro_complete(skb, thoff);
+}
+
 /** Boot: after net_dev_init. */
 export function ipv4_offload_init(machine: Machine): void {
-	dev_add_offload(machine, { type: ETH_P_IP, gso_segment: inet_gso_segment });
+	dev_add_offload(machine, {
+		type: ETH_P_IP,
+		gso_segment: inet_gso_segment,
+		gro_receive: inet_gro_receive,
+		gro_complete: inet_gro_complete,
+	});
 }
