@@ -500,10 +500,8 @@ export function inet_csk_accept(sk: sock): sock | number {
 	const req = reqsk_queue_remove(inet_csk(sk).icsk_accept_queue, sk);
 	if (req === null) return -EAGAIN;
 	const newsk = req.sk!;
-	// Fast Open: the request lives on until the handshake is complete, which then must not find it accepted twice.
-	if (req.tfo_listener) {
-		if (inet_csk(newsk).fastopen_rsk !== null) req.sk = null;
-	} else req.sk = null;
+	// A Fast Open child may be taken before its handshake is done: its request lives on, and knows by this.
+	req.sk = null;
 	newsk.sk_ino = ++sk.net.machine.sock.ino;
 	return newsk;
 }
