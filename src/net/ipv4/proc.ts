@@ -97,9 +97,10 @@ export function sockstat_seq_show(n: net): string {
 	}
 	for (const l of n.ipv4.udp_table.ports.values()) for (const sk of l) pages += Math.ceil(sk.sk_rmem_alloc / 4096);
 	const v4 = n.ipv4;
+	const tcp = n.machine.sock.tcp_memory;
 	return (
 		`sockets: used ${used}\n` +
-		'TCP: inuse 0 orphan 0 tw 0 alloc 0 mem 0\n' +
+		`TCP: inuse ${v4.tcp_hashinfo.inuse} orphan ${tcp.orphan_count} tw ${v4.tw_refcount} alloc ${tcp.sockets_allocated} mem ${tcp.memory_allocated}\n` +
 		`UDP: inuse ${count(v4.udp_table.ports.values())} mem ${pages}\n` +
 		'UDPLITE: inuse 0\n' +
 		`RAW: inuse ${count(v4.raw_hash.ht)}\n` +
@@ -112,14 +113,35 @@ function protocols_seq_show(n: net): string {
 	const udp = count(n.ipv4.udp_table.ports.values());
 	const raw = count(n.ipv4.raw_hash.ht);
 	const ping = count(n.ipv4.ping_table.hash.values());
-	const row = (name: string, size: number, sockets: number, memory: number, slab: string, calls: string): string =>
-		`${name.padEnd(9)} ${String(size).padStart(4)} ${String(sockets).padStart(6)}  ${String(memory).padStart(6)}   NI  ${'0'.padStart(6)}   ${slab.padEnd(3)}  kernel     ${calls}\n`;
+	const tcp = n.machine.sock.tcp_memory;
+	const press = tcp.memory_pressure !== 0 ? 'yes' : 'no';
+	const row = (
+		name: string,
+		size: number,
+		sockets: number,
+		memory: number,
+		slab: string,
+		calls: string,
+		pressure = 'NI',
+		maxhdr = 0,
+	): string =>
+		`${name.padEnd(9)} ${String(size).padStart(4)} ${String(sockets).padStart(6)}  ${String(memory).padStart(6)}   ${pressure.padEnd(3)} ${String(maxhdr).padStart(6)}   ${slab.padEnd(3)}  kernel     ${calls}\n`;
 	return (
 		'protocol  size sockets  memory press maxhdr  slab module     cl co di ac io in de sh ss gs se re bi br ha uh gp em\n' +
 		row('PACKET', 1600, 0, -1, 'no', ' n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n') +
 		row('PING', 1016, ping, -1, 'yes', ' y  y  y  n  n  y  n  n  y  y  y  y  y  y  n  y  y  n') +
 		row('RAW', 1152, raw, -1, 'yes', ' y  y  y  n  y  y  y  n  y  y  y  y  y  y  y  y  n  n') +
 		row('UDP', 1344, udp, 0, 'yes', ' y  y  y  n  y  y  y  n  y  y  y  y  n  n  y  y  y  n') +
+		row(
+			'TCP',
+			2304,
+			n.ipv4.tcp_hashinfo.inuse,
+			tcp.memory_allocated,
+			'yes',
+			' y  y  y  y  y  y  y  y  y  y  y  y  n  y  y  y  y  y',
+			press,
+			192,
+		) +
 		row('NETLINK', 1096, 0, -1, 'no', ' n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n')
 	);
 }
