@@ -1,5 +1,5 @@
 /*
- * cli/demo.ts: `npm start`: the main job on an office router that was captured from real Linux (examples/office).
+ * cli/demo.ts: `npm start`: the main job on an office router and a branch's, captured from real Linux (examples/).
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,5 +31,11 @@ export async function demo(): Promise<number> {
 		'$ linnet trace --host examples/office/host in eth0 pcap examples/office/eth0.pcap in eth1 pcap … in eth2 pcap … --only-drops',
 	);
 	const captures = ['eth0', 'eth1', 'eth2'].flatMap((d) => ['in', d, 'pcap', join(dir, `office/${d}.pcap`)]);
-	return trace(captures, { host, quiet: true, onlyDrops: true });
+	await trace(captures, { host, quiet: true, onlyDrops: true });
+	say('$ linnet trace --host examples/branch/host in any pcap examples/branch/any.pcap --only-drops');
+	return trace(['in', 'any', 'pcap', join(dir, 'branch/any.pcap')], {
+		host: [join(dir, 'branch/host')],
+		quiet: true,
+		onlyDrops: true,
+	});
 }

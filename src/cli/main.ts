@@ -24,7 +24,7 @@ program
 	.description('follow a packet, or a capture, through an imported host')
 	.argument(
 		'<words...>',
-		"in DEV PACKET | out PACKET | in DEV pcap FILE [in DEV pcap FILE …] [detailed]; PACKET: tcp 198.51.100.7:40000 203.0.113.5:443 [flags S] [ttl 5] …, or 'IP(src=…)/UDP(…)'",
+		"in DEV PACKET | out PACKET | in DEV pcap FILE [in DEV pcap FILE …] (DEV may be any) [detailed]; PACKET: tcp 198.51.100.7:40000 203.0.113.5:443 [flags S] [ttl 5] …, or 'IP(src=…)/UDP(…)'",
 	)
 	.requiredOption(
 		'--host <path>',
@@ -35,7 +35,10 @@ program
 	.option('--json', 'one JSON object a packet')
 	.option('--reply', 'follow the answer back, too')
 	.option('--at <time>', 'let time pass first: +5d, +90s')
-	.option('--only-drops', 'of a capture: only the packets that were dropped, rejected or undecided')
+	.option(
+		'--only-drops',
+		'of a capture: only what was dropped, rejected or undecided, or what the real host sent and linnet did not',
+	)
 	.option('--write <file>', 'of a capture: a pcapng whose packet comments say verdict, reason and rule')
 	.option('-q, --quiet', 'do not say what was assumed')
 	.addHelpText(
@@ -45,7 +48,10 @@ Examples:
   linnet trace --host examples/office/host in eth0 tcp 198.51.100.7:40000 203.0.113.5:443
   linnet trace --host examples/office/host in eth0 'IP(src="198.51.100.7",dst="203.0.113.5",ttl=1)/UDP(dport=53)' detailed
   linnet trace --host examples/office/host out tcp 203.0.113.5:0 1.1.1.1:443 --reply
-  linnet trace --host examples/office/host in eth0 pcap examples/office/eth0.pcap in eth2 pcap examples/office/eth2.pcap --only-drops`,
+  linnet trace --host examples/office/host in eth0 pcap examples/office/eth0.pcap in eth2 pcap examples/office/eth2.pcap --only-drops
+  linnet trace --host examples/branch/host in any pcap examples/branch/any.pcap
+
+Exit status: 0; 2 when it cannot be done; 3 when a packet's fate is undecided (a rule that linnet does not know).`,
 	)
 	.action(async (words: string[], flags: TraceFlags) => {
 		process.exitCode = await trace(words, flags);

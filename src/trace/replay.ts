@@ -112,7 +112,11 @@ export class Replay {
 		world.advanceTo(world.clock.now);
 		this.recorder.stop(machine);
 		const out = this.result('local');
-		if (r.exitCode !== 0) out.journey.why ??= r.stderr.trim().replace(/^linnet-send: /, 'the system call failed: ');
+		if (r.exitCode !== 0 && (out.journey.packet === '' || out.journey.why === undefined)) {
+			const error = r.stderr.trim().replace(/^linnet-send: /, '');
+			out.journey.why = `no packet leaves: the system call says "${error}"`;
+			if (out.journey.packet === '') out.journey.packet = packetLine(packet);
+		}
 		return out;
 	}
 

@@ -6,6 +6,7 @@ import type { trace_record } from '../kernel/trace.ts';
 import { LINKTYPE_ETHERNET, LINKTYPE_RAW } from '../packet/capture_file.ts';
 import { describe } from '../packet/dissect/text.ts';
 import { type Dissection, diffHeaders, dissect } from '../packet/dissect.ts';
+import { ENETUNREACH, strerror } from '../uapi/asm-generic/errno.ts';
 import type { JourneyStep, RuleLookup, RuleRef } from './explain.ts';
 
 const HOOKS = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'];
@@ -81,8 +82,10 @@ export function routeText(d: Record<string, unknown>): string {
 			`rule ${typeof d.rule === 'object' ? str((d.rule as Record<string, unknown>).priority ?? (d.rule as Record<string, unknown>).pref) : str(d.rule)}`,
 		);
 	if (from.length > 0) parts.push(`(${from.join(', ')})`);
-	const err = Number(d.errno ?? d.error ?? 0);
-	if (err !== 0) parts.push(err === -101 || err === 101 ? 'no route (ENETUNREACH)' : `error ${err}`);
+	const err = Math.abs(Number(d.errno ?? d.error ?? 0));
+	// A blackhole's error is what it is.
+	if (err !== 0 && (type === '' || type === 'unicast'))
+		parts.push(err === ENETUNREACH ? 'no route to it' : strerror(err).toLowerCase());
 	return parts.join(' ');
 }
 
@@ -289,7 +292,7 @@ export function stepOf(r: trace_record, look: RuleLookup, headers: Headers): Wor
 		case 'link':
 			return {
 				phase: 'link',
-				text: `${str(d.link)}: ${str(d.event)}${d.why === undefined ? '' : ` (${str(d.why)})`}`,
+				text: `${str(d.link).replace(/^link /, '')}: ${str(d.event)}${d.why === undefined ? '' : ` (${str(d.why)})`}`,
 				decision: d.event !== 'carried',
 			};
 		case 'drop':

@@ -40,7 +40,7 @@ describe('world.trace', () => {
 		const way = wholeWay(j);
 		expect(way.map((p) => p.machine)).toEqual(['client', 'r1', 'server']);
 		expect(way.map((p) => p.action)).toEqual(['send', 'forward', 'answer']);
-		expect(way[0].steps.find((s) => s.phase === 'link')?.text).toBe('link client:eth0 r1:eth0: carried (2 ms)');
+		expect(way[0].steps.find((s) => s.phase === 'link')?.text).toBe('client:eth0 r1:eth0: carried (2 ms)');
 		expect(way[1].steps.filter((s) => s.phase === 'nat').map((s) => s.text)).toContain(
 			'POSTROUTING rule 1: -A POSTROUTING -o eth1 -j MASQUERADE',
 		);

@@ -151,3 +151,13 @@ it('live connections alone are enough for connections to be tracked', async () =
 		true,
 	);
 });
+
+it('without a route: what comes in is answered, what is sent is not even made, and why', async () => {
+	const r = await replay('branch');
+	await r.imp.host.must('ip route del default');
+	const j = send(r, 'eth1', 'icmp 10.1.0.10 8.8.8.8');
+	expect(j).toMatchObject({ action: 'drop', reason: 'IP_INNOROUTES', counter: 'IpExtInNoRoutes' });
+	expect(j.steps.find((s) => s.phase === 'route')?.text).toBe('no route to it');
+	const out = (await r.send(packet('IP(src="10.1.0.1",dst="8.8.8.8")/ICMP()'))).journey;
+	expect(out).toMatchObject({ action: 'drop', why: 'no packet leaves: the system call says "Network is unreachable"' });
+});
