@@ -51,6 +51,8 @@ export class task_struct {
 	files: (file | null)[] = [null, null, null];
 	sleeping: wait_queue_entry[] = [];
 	signal_pending = false;
+	/** The signal that it has no handler for and dies of; 0: none. */
+	exit_signal = 0;
 	/** Called on a signal that the process handles (SIGINT, SIGTERM, …). */
 	signal_handler: ((signo: number) => void) | null = null;
 
@@ -74,7 +76,10 @@ export function fd_install(task: task_struct, f: file): number {
 /** Sends a signal: interrupts its sleeps; its handler, or its own checks of `signal_pending`, end it. */
 export function send_sig(signo: number, task: task_struct): void {
 	if (task.signal_handler !== null) task.signal_handler(signo);
-	else task.signal_pending = true;
+	else {
+		task.signal_pending = true;
+		task.exit_signal = signo;
+	}
 	while (task.sleeping.length > 0) finish_wait(task.sleeping[0], -EINTR);
 }
 

@@ -125,8 +125,15 @@ function fail(errno: number, call: string, path: string): never {
 	throw new Error(`${errno_name(errno)}: ${strerror(errno).toLowerCase()}, ${call} '${path}'`);
 }
 
-/** The whole tree as one shell sees it: /proc and /sys are those of its namespace. */
-export async function shellFileSystem(disk: Disk, task: task_struct): Promise<IFileSystem> {
+/**
+ * The whole tree as one shell sees it: /proc and /sys are those of its namespace. `refused`: told of a write that the kernel refuses, since the
+ * shell knows no failing redirection.
+ */
+export async function shellFileSystem(
+	disk: Disk,
+	task: task_struct,
+	refused: (path: string, errno: number) => void,
+): Promise<IFileSystem> {
 	const base = await disk.memory();
 	const read = (path: string): string => {
 		const text = kernel_read(task, path);
@@ -157,7 +164,8 @@ export async function shellFileSystem(disk: Disk, task: task_struct): Promise<IF
 	const write = async (path: string, content: string | Uint8Array): Promise<void> => {
 		const text = typeof content === 'string' ? content : new TextDecoder().decode(content);
 		const err = kernel_write(task, normalize_path(path), text);
-		if (err < 0) fail(-err, 'write', path);
+		// The shell opens a file by writing nothing to it.
+		if (err < 0 && text !== '') refused(path, -err);
 	};
 	const over: Partial<IFileSystem> = {
 		readFile: async (path, options) =>

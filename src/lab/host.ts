@@ -224,10 +224,17 @@ export class Host {
 	}
 }
 
-/** The words of a command without any shell syntax; null when it has some. */
+/** The words of a command without any shell syntax but quotes; null when it has some. */
 function simpleWords(script: string): string[] | null {
-	if (/[|&;<>()$`\\*?[\]#~=%!{}\n]/.test(script)) return null;
 	const words: string[] = [];
-	for (const m of script.matchAll(/'([^']*)'|"([^"]*)"|[^\s'"]+/g)) words.push(m[1] ?? m[2] ?? m[0]);
+	let word: string | null = null;
+	for (const m of script.matchAll(/'([^']*)'|"([^"$`\\]*)"|(\s+)|([^\s'"|&;<>()$`\\*?[\]#~=%!{}]+)|([^])/g)) {
+		if (m[5] !== undefined || m[3]?.includes('\n')) return null;
+		if (m[3] !== undefined) {
+			if (word !== null) words.push(word);
+			word = null;
+		} else word = (word ?? '') + (m[1] ?? m[2] ?? m[4]);
+	}
+	if (word !== null) words.push(word);
 	return words.length > 0 ? words : null;
 }

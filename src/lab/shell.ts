@@ -4,6 +4,7 @@
 import type { Bash, CustomCommand } from 'just-bash';
 import { nsproxy, send_sig, task_struct } from '../kernel/sched.ts';
 import type { net } from '../net/core/net_namespace.ts';
+import { EACCES, ENOENT, EPERM, strerror } from '../uapi/asm-generic/errno.ts';
 import {
 	exit_process,
 	new_process,
@@ -47,6 +48,8 @@ const FOREVER_MS = 2 ** 31 - 1;
 export class Shell {
 	private host: Host;
 	private shells: Map<net, Promise<Bash>> = new Map();
+	/** What the kernel refused to have written since the script began, in bash's words. */
+	private refused: string[] = [];
 
 	constructor(host: Host) {
 		this.host = host;
@@ -63,7 +66,10 @@ export class Shell {
 			env: options.env,
 			cwd: options.cwd,
 		});
-		return { stdout: r.stdout, stderr: r.stderr, exitCode: r.exitCode };
+		const refused = this.refused.splice(0).join('');
+		// A redirection cannot fail in this shell: what was refused is told at the end, and is the status where it was all there was to do.
+		const alone = refused !== '' && !/[;&|\n]/.test(script.trim());
+		return { stdout: r.stdout, stderr: r.stderr + refused, exitCode: alone && r.exitCode === 0 ? 1 : r.exitCode };
 	}
 
 	private bash(n: net): Promise<Bash> {
@@ -101,7 +107,11 @@ export class Shell {
 		}
 		const sleeper = this.process(['sleep'], n);
 		return new Bash({
-			fs: await shellFileSystem(host.disk, task),
+			fs: await shellFileSystem(host.disk, task, (path, errno) => {
+				const opening = errno === ENOENT || errno === EPERM;
+				const why = strerror(errno === EPERM ? EACCES : errno);
+				this.refused.push(`bash: line 1: ${opening ? path : 'echo: write error'}: ${why}\n`);
+			}),
 			cwd: '/root',
 			env: { ...SHELL_ENV, HOSTNAME: host.name },
 			customCommands: commands,
@@ -123,7 +133,9 @@ export class Shell {
 		// What the machine has to do at this instant (a link that came up, packets on lo) is done before a program looks, and after it.
 		this.host.world.instant();
 		try {
-			return await program(proc);
+			const status = await program(proc);
+			// What a signal ended has the status that a shell shows for it.
+			return proc.task.exit_signal !== 0 ? 128 + proc.task.exit_signal : status;
 		} finally {
 			exit_process(proc);
 			this.host.world.instant();

@@ -108,7 +108,9 @@ class LinnetSide implements Side {
 		if (signal) job.kill(SIGNALS[signal]);
 		const status = await this.#within(job.done, timeout);
 		await this.#settle();
-		return { stdout: job.stdout.text(), stderr: job.stderr.text(), status };
+		// Python's way to say that a signal ended a process.
+		const killed = signal !== undefined && status === 128 + SIGNALS[signal];
+		return { stdout: job.stdout.text(), stderr: job.stderr.text(), status: killed ? -SIGNALS[signal] : status };
 	}
 
 	async send(from: string, frames: Uint8Array[], burst: boolean): Promise<void> {

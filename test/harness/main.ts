@@ -260,4 +260,5 @@ function find(path: string): string[] {
 		);
 }
 
-process.exitCode = await main();
+// What a scenario left running must not hold the process.
+process.exit(await main());

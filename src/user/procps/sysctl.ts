@@ -95,9 +95,9 @@ async function set(proc: Process, path: string, value: string, s: Settings, igno
 	if (!s.dryRun) {
 		const err = await proc.writeFile('/proc/sys/' + path, value + '\n');
 		if (err === -ENOENT || err === -EISDIR) {
-			if (ignore || s.ignore) return 0;
+			if (s.ignore) return 0;
 			proc.stderr.write(`sysctl: cannot stat /proc/sys/${path}: ${strerror(ENOENT)}\n`);
-			return 1;
+			return ignore ? 0 : 1;
 		}
 		if (err < 0) {
 			if (ignore) return 0;
@@ -168,11 +168,17 @@ async function load(proc: Process, file: string, s: Settings): Promise<number> {
 	}
 	let status = 0;
 	const lines = text.split('\n');
+	const good: [string, string][] = [];
 	for (let i = 0; i < lines.length; i++) {
 		const line = lines[i].trim();
 		if (line === '' || line[0] === '#' || line[0] === ';') continue;
-		status |= await assign(proc, line, `${file}(${i + 1})`, s);
+		const where = `${file}(${i + 1})`;
+		if (line.split('=')[0].replace(/^-/, '').trim() === '' || !line.includes('='))
+			status |= await assign(proc, line, where, s);
+		else good.push([line, where]);
 	}
+	// The file is read to its end before anything is set.
+	for (const [line, where] of good) status |= await assign(proc, line, where, s);
 	return status;
 }
 

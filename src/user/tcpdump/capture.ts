@@ -97,12 +97,14 @@ export class Capture {
 	private readonly fd: number;
 	private readonly on: Device;
 	private readonly buffer: Uint8Array;
+	private readonly snaplen: number;
 
 	private constructor(proc: Process, fd: number, on: Device, snaplen: number) {
 		this.proc = proc;
 		this.fd = fd;
 		this.on = on;
 		this.linktype = on.index === 0 ? LINKTYPE_LINUX_SLL2 : linktypeOf(on);
+		this.snaplen = snaplen;
 		this.buffer = new Uint8Array(Math.max(64, Math.min(snaplen, 65600)));
 	}
 
@@ -140,7 +142,7 @@ export class Capture {
 		const f: Frame = {
 			sec: now.sec,
 			nsec: Math.floor(now.nsec),
-			data: this.buffer.slice(0, Math.min(n, this.buffer.length)),
+			data: this.buffer.slice(0, Math.min(n, this.buffer.length, this.snaplen)),
 			origLen: n,
 			linktype: this.linktype,
 			ifindex: from?.sll_ifindex ?? this.on.index,
