@@ -5,30 +5,57 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { unpackTar } from 'modern-tar';
-import { parseSnapshot, SNAPSHOT_FILES, type Snapshot, sniff } from '../lab/import/snapshot.ts';
+import { ImportError, parseSnapshot, SNAPSHOT_FILES, type Snapshot, sniff } from '../lab/import/snapshot.ts';
 
 /** What the user asked for cannot be done; the message is for people. */
 export class UserError extends Error {}
 
 const MAX_FILE = 256 * 1024 * 1024;
 
+/** What the system says of a file, without its name, which stands before it. */
+function reason(e: unknown): string {
+	return e instanceof Error ? e.message.replace(/,? ?(open|read|stat|scandir)?( '.*')?$/, '') : String(e);
+}
+
+function bytes(path: string): Uint8Array {
+	try {
+		if (statSync(path).size > MAX_FILE) throw new UserError(`${path}: larger than ${MAX_FILE} bytes`);
+		return readFileSync(path);
+	} catch (e) {
+		if (e instanceof UserError) throw e;
+		throw new UserError(`${path}: ${reason(e)}`);
+	}
+}
+
 function text(path: string): string {
-	if (statSync(path).size > MAX_FILE) throw new UserError(`${path}: larger than ${MAX_FILE} bytes`);
-	return readFileSync(path, 'utf8');
+	return new TextDecoder().decode(bytes(path));
+}
+
+/** Files that say something of a host's network; the others only go with them. */
+const MEANINGFUL = SNAPSHOT_FILES.filter((f) => !['host', 'notes', 'rt_tables'].includes(f));
+
+function checkSome(path: string, names: Iterable<string>): void {
+	for (const n of names) if ((MEANINGFUL as readonly string[]).includes(n)) return;
+	throw new UserError(
+		`${path}: none of the files that 'linnet capture-script' collects is there (${MEANINGFUL.slice(0, 7).join(', ')}, …)`,
+	);
 }
 
 async function fromTar(path: string): Promise<Map<string, string>> {
-	let bytes: Uint8Array = readFileSync(path);
-	if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = gunzipSync(bytes, { maxOutputLength: MAX_FILE });
+	let archive = bytes(path);
 	const files = new Map<string, string>();
 	try {
-		for (const entry of await unpackTar(bytes)) {
-			if (entry.header.type === 'file' && entry.data !== undefined)
-				files.set(basename(entry.header.name), new TextDecoder().decode(entry.data));
+		if (archive[0] === 0x1f && archive[1] === 0x8b) archive = gunzipSync(archive, { maxOutputLength: MAX_FILE });
+		for (const entry of await unpackTar(archive)) {
+			if (entry.header.type !== 'file') continue;
+			if ((entry.data?.length ?? 0) !== entry.header.size)
+				throw new Error(`it ends within ${entry.header.name}: cut short?`);
+			files.set(basename(entry.header.name), new TextDecoder().decode(entry.data));
 		}
 	} catch (e) {
-		throw new UserError(`${path}: not a tar archive (${e instanceof Error ? e.message : e})`);
+		throw new UserError(`${path}: not a whole tar archive (${e instanceof Error ? e.message : e})`);
 	}
+	checkSome(path, files.keys());
 	return files;
 }
 
@@ -44,11 +71,13 @@ export async function loadSnapshot(paths: string[]): Promise<Snapshot> {
 			throw new UserError(`${path}: no such file or folder`);
 		}
 		if (info.isDirectory()) {
-			const names = readdirSync(path).filter((n) => (SNAPSHOT_FILES as readonly string[]).includes(n));
-			if (names.length === 0)
-				throw new UserError(
-					`${path}: none of the files that 'linnet capture-script' collects is there (${SNAPSHOT_FILES.slice(1, 8).join(', ')}, …)`,
-				);
+			let names: string[];
+			try {
+				names = readdirSync(path).filter((n) => (SNAPSHOT_FILES as readonly string[]).includes(n));
+			} catch (e) {
+				throw new UserError(`${path}: ${reason(e)}`);
+			}
+			checkSome(path, names);
 			for (const n of names) files.set(n, text(join(path, n)));
 		} else if (/\.(tar|tgz|tar\.gz)$/.test(path)) {
 			for (const [n, t] of await fromTar(path)) files.set(n, t);
@@ -63,7 +92,14 @@ export async function loadSnapshot(paths: string[]): Promise<Snapshot> {
 			real.set(kind, basename(path));
 		}
 	}
-	const snapshot = parseSnapshot(files);
+	checkSome(paths.join(', '), files.keys());
+	let snapshot: Snapshot;
+	try {
+		snapshot = parseSnapshot(files);
+	} catch (e) {
+		throw e instanceof ImportError ? e.renamed(real) : e;
+	}
+	snapshot.names = real;
 	// Loose files are named as the user named them.
 	for (const r of snapshot.ruleLines) r.file = real.get(r.file) ?? r.file;
 	if (snapshot.ruleset !== null) snapshot.ruleset.file = real.get(snapshot.ruleset.file) ?? snapshot.ruleset.file;

@@ -2,6 +2,8 @@
  * cli/trace.ts: `linnet trace`: one packet in, one packet out, or captures.
  * Walk: words -> what to do; the host is imported; each packet is replayed and explained; text, JSON or a commented pcapng comes out.
  */
+
+import { ImportError } from '../lab/import/error.ts';
 import { type ImportedHost, importHost } from '../lab/import/import.ts';
 import { openListeners } from '../lab/import/listeners.ts';
 import { durationNs, World } from '../lab/world.ts';
@@ -83,7 +85,10 @@ export async function trace(words: string[], flags: TraceFlags): Promise<number>
 	if (job.kind !== 'pcap') build(job.packet);
 	const snapshot = await loadSnapshot(flags.host);
 	const world = new World({ seed: 1 });
-	const imp = await importHost(world, snapshot);
+	const imp = await importHost(world, snapshot).catch((e: unknown) => {
+		throw e instanceof ImportError ? e.renamed(snapshot.names) : e;
+	});
+	for (const n of imp.notes) n.where = snapshot.names.get(n.where) ?? n.where;
 	const c = palette();
 	for (const n of imp.notes) {
 		if (n.kind !== 'warning' && (flags.quiet === true || flags.json === true)) continue;

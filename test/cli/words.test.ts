@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -167,4 +167,44 @@ it('mark: of what the host sends, where it chooses the route; of what comes in i
 	await expect(output(() => trace(['in', 'eth0', 'icmp', '::1', '::2'], { host, quiet: true }))).rejects.toThrow(
 		'IPv6',
 	);
+});
+
+describe('archives and folders that are not what they should be', () => {
+	const tar = join(tmp, 'whole.tar');
+	const tgz = join(tmp, 'whole.tgz');
+	spawnSync('tar', ['cf', tar, '-C', office, 'host']);
+	spawnSync('tar', ['czf', tgz, '-C', office, 'host']);
+
+	it.each([
+		['cut.tar', readFileSync(tar).subarray(0, 9000), 'not a whole tar archive (it ends within'],
+		['cut.tgz', readFileSync(tgz).subarray(0, 4000), 'not a whole tar archive (unexpected end of file'],
+		['rubbish.tar', Buffer.alloc(3000, 'rubbish'), 'none of the files|not a whole tar archive'],
+		['zeros.tgz', Buffer.alloc(3000), 'none of the files'],
+		['zeros', Buffer.alloc(30), 'not recognised'],
+	])('%s', async (name, content, message) => {
+		const file = join(tmp, name);
+		writeFileSync(file, content);
+		await expect(loadSnapshot([file])).rejects.toThrow(new RegExp(message.replaceAll('(', '\\(')));
+		await expect(loadSnapshot([file])).rejects.toThrow(file);
+	});
+
+	it('a folder in place of a file, a host without its network', async () => {
+		const dir = mkdtempSync(join(tmp, 'odd-'));
+		mkdirSync(join(dir, 'sysctl'));
+		await expect(loadSnapshot([dir])).rejects.toThrow(`${dir}/sysctl: EISDIR`);
+		await expect(loadSnapshot([join(office, 'host/notes')])).rejects.toThrow('none of the files');
+	});
+
+	it('loose files are named as their user named them', async () => {
+		const file = join(tmp, 'mylinks.json');
+		writeFileSync(file, '[{"ifname": "eth0", "flags": [], "mtu": "big"}]');
+		await expect(loadSnapshot([file])).rejects.toThrow(
+			/^mylinks\.json: entry 1: 'mtu' is "big", expected a whole number$/,
+		);
+		const rules = join(tmp, 'my.rules');
+		writeFileSync(rules, '*filter\n:INPUT ACCEPT [0:0]\n-A NOPE -j ACCEPT\nCOMMIT\n');
+		await expect(trace(['in', 'eth0', 'icmp', '1.2.3.4', '5.6.7.8'], { host: [rules], quiet: true })).rejects.toThrow(
+			/^my\.rules:3: .*'-A NOPE -j ACCEPT': expected ':NOPE' to be declared above it/,
+		);
+	});
 });

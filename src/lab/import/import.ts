@@ -373,6 +373,23 @@ async function importSysctls(imp: ImportedHost): Promise<void> {
 		});
 }
 
+/** What iptables-restore does not say of a line that it refuses. */
+function ruleHint(text: string, line: number): string {
+	const rule = (text.split('\n')[line - 1] ?? '').trim();
+	if (rule === '') return '';
+	const chain = /-A\s+(\S+)/.exec(rule)?.[1];
+	const table = text
+		.split('\n')
+		.slice(0, line)
+		.findLast((l) => l.startsWith('*'));
+	const above = text.split('\n').slice(0, line);
+	const declared = above
+		.slice(table === undefined ? 0 : above.lastIndexOf(table))
+		.some((l) => l.startsWith(`:${chain} `));
+	const why = chain !== undefined && !declared ? `: expected ':${chain}' to be declared above it` : '';
+	return ` ('${rule.slice(0, 100)}'${why})`;
+}
+
 async function importRuleset(imp: ImportedHost): Promise<void> {
 	const { snapshot, host } = imp;
 	const foreign = snapshot.nft === null ? [] : foreignRules(snapshot.nft, snapshot.ruleLines);
@@ -397,7 +414,11 @@ async function importRuleset(imp: ImportedHost): Promise<void> {
 	const r = await host.process('iptables-restore', (proc) => restore(proc, text, { unknown: 'keep', counters }));
 	if (r.status !== 0) {
 		const m = /line:? (\d+)/.exec(r.stderr);
-		throw new ImportError(file, m === null ? null : Number(m[1]), r.stderr.trim().replaceAll('\n', ' '));
+		throw new ImportError(
+			file,
+			m === null ? null : Number(m[1]),
+			`${r.stderr.trim().replaceAll('\n', ' ')}${m === null ? '' : ruleHint(text, Number(m[1]))}`,
+		);
 	}
 	for (const u of r.report.unknown) {
 		imp.notes.push({

@@ -152,6 +152,8 @@ export interface Snapshot {
 	nft: NftRules | null;
 	conntrack: { file: string; lines: string[] } | null;
 	files: Map<string, string>;
+	/** What the user called the files, where they came one by one. */
+	names: ReadonlyMap<string, string>;
 }
 
 /** Every `-A` line of an iptables-save file, with its place. */
@@ -292,5 +294,6 @@ export function parseSnapshot(files: Map<string, string>): Snapshot {
 		nft: nft === undefined ? null : parseNft('nft.json', nft),
 		conntrack: ct === undefined ? null : { file: 'conntrack', lines: ct.split('\n') },
 		files,
+		names: new Map(),
 	};
 }
