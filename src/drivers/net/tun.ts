@@ -20,10 +20,11 @@ import {
 	net_device_ops,
 	netdev_priv,
 } from '../../net/core/netdevice.ts';
-import { tun_truesize } from '../../net/core/skb_truesize.ts';
+import { linear_size, tun_truesize } from '../../net/core/skb_truesize.ts';
 import {
 	consume_skb,
 	kfree_skb_reason,
+	NET_SKB_PAD,
 	netdev_alloc_skb,
 	type sk_buff,
 	skb_begin_journey,
@@ -105,6 +106,8 @@ export function tun_get_user(tfile: tun_file, packet: Uint8Array): number {
 	}
 	const skb = netdev_alloc_skb(dev, packet.length);
 	skb.truesize = tun_truesize(packet.length);
+	// As much room behind the data as Linux leaves: short segments are joined there.
+	skb.end = Math.min(skb.end, Math.max(linear_size(packet.length + NET_SKB_PAD), skb.data + packet.length));
 	const at = skb_put(skb, packet.length);
 	skb.head.set(packet, at);
 	skb.protocol = version === 4 ? ETH_P_IP : ETH_P_IPV6;

@@ -9,13 +9,18 @@ const SHARED_INFO = 320;
 /** Heads up to this come from a cache of their own (skbuff_small_head). */
 const SMALL_HEAD = 576;
 
-/** Truesize of a linear packet whose buffer holds `size` bytes. */
-export function linear_truesize(size: number): number {
+/** Bytes that fit into the buffer that Linux takes for `size` bytes (skb_end_offset). */
+export function linear_size(size: number): number {
 	size += SHARED_INFO;
-	if (size <= SMALL_HEAD) return SMALL_HEAD + SK_BUFF;
+	if (size <= SMALL_HEAD) return SMALL_HEAD - SHARED_INFO;
 	let slab = 1024;
 	while (slab < size) slab *= 2;
-	return slab + SK_BUFF;
+	return slab - SHARED_INFO;
+}
+
+/** Truesize of a linear packet whose buffer holds `size` bytes. */
+export function linear_truesize(size: number): number {
+	return linear_size(size) + SHARED_INFO + SK_BUFF;
 }
 
 /** Bytes that a buffer of one page holds: SKB_MAX_ORDER(0, 0). */

@@ -5,8 +5,8 @@
 import { wake_up } from '../../kernel/wait.ts';
 import { EPIPE } from '../../uapi/asm-generic/errno.ts';
 import { POLLOUT, POLLWRNORM } from '../../uapi/linux/socket.ts';
-import { consume_skb } from './skbuff.ts';
-import { __skb_dequeue } from './skbuff_queue.ts';
+import { SKB_DROP_REASON_QUEUE_PURGE } from './dropreason.ts';
+import { __skb_queue_purge } from './skbuff_queue.ts';
 import { type sock, sock_error } from './sock.ts';
 import { sk_mem_reclaim } from './sock_mem.ts';
 
@@ -61,9 +61,7 @@ export function sk_stream_error(sk: sock, _flags: number, err: number): number {
 
 /** Throws away what is queued at the end of a stream socket's life. */
 export function sk_stream_kill_queues(sk: sock): void {
-	for (let skb = __skb_dequeue(sk.sk_receive_queue); skb !== null; skb = __skb_dequeue(sk.sk_receive_queue))
-		consume_skb(skb);
-	for (let skb = __skb_dequeue(sk.sk_error_queue); skb !== null; skb = __skb_dequeue(sk.sk_error_queue))
-		consume_skb(skb);
+	__skb_queue_purge(sk.sk_receive_queue, SKB_DROP_REASON_QUEUE_PURGE);
+	__skb_queue_purge(sk.sk_error_queue, SKB_DROP_REASON_QUEUE_PURGE);
 	sk_mem_reclaim(sk);
 }

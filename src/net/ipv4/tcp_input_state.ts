@@ -326,6 +326,7 @@ function tcp_rcv_listen(sk: sock, skb: sk_buff, flags: number): number {
 function tcp_rcv_synrecv(sk: sock, tp: tcp_sock, skb: sk_buff, req: tcp_request_sock | null): void {
 	const cb = TCP_SKB_CB(skb);
 	tp.delivered++;
+	if (tp.rx_opt.tstamp_ok) tp.advmss -= TCPOLEN_TSTAMP_ALIGNED;
 	if (tp.srtt_us === 0) tcp_synack_rtt_meas(sk, req);
 	if (req !== null) tcp_rcv_synrecv_state_fastopen(sk);
 	else {
@@ -340,7 +341,6 @@ function tcp_rcv_synrecv(sk: sock, tp: tcp_sock, skb: sk_buff, req: tcp_request_
 	tp.snd_una = cb.ack_seq;
 	tp.snd_wnd = tcp_hdr_window(skb) * 2 ** tp.rx_opt.snd_wscale;
 	tp.snd_wl1 = cb.seq;
-	if (tp.rx_opt.tstamp_ok) tp.advmss -= TCPOLEN_TSTAMP_ALIGNED;
 	if (tp.icsk_ca_ops.cong_control === null) tcp_update_pacing_rate(sk);
 	tp.lsndtime = tcp_jiffies32(sk);
 	tcp_initialize_rcv_mss(sk);
