@@ -49,7 +49,7 @@ async function fromTar(path: string): Promise<Map<string, string>> {
 		for (const entry of await unpackTar(archive)) {
 			if (entry.header.type !== 'file') continue;
 			if ((entry.data?.length ?? 0) !== entry.header.size)
-				throw new Error(`it ends within ${entry.header.name}: cut short?`);
+				throw new Error(`it ends within ${JSON.stringify(entry.header.name.slice(0, 60))}: cut short?`);
 			files.set(basename(entry.header.name), new TextDecoder().decode(entry.data));
 		}
 	} catch (e) {
