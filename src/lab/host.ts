@@ -228,7 +228,7 @@ export class Host {
 function simpleWords(script: string): string[] | null {
 	const words: string[] = [];
 	let word: string | null = null;
-	for (const m of script.matchAll(/'([^']*)'|"([^"$`\\]*)"|(\s+)|([^\s'"|&;<>()$`\\*?[\]#~=%!{}]+)|([^])/g)) {
+	for (const m of script.matchAll(/'([^']*)'|"([^"$`\\]*)"|(\s+)|([^\s'"|&;<>()$`\\*?[\]#~=%!{}]+)|([\s\S])/g)) {
 		if (m[5] !== undefined || m[3]?.includes('\n')) return null;
 		if (m[3] !== undefined) {
 			if (word !== null) words.push(word);
