@@ -137,6 +137,8 @@ export class sock {
 	sk_no_check_tx = false;
 	sk_no_check_rx = false;
 	sk_ino = 0;
+	/** Its number for sock_diag; 0 until somebody asks. */
+	sk_cookie = 0;
 
 	sk_rcvbuf: number;
 	sk_sndbuf: number;
@@ -224,6 +226,8 @@ export class sock_global {
 	sysctl_optmem_max = 131072;
 	/** Last socket inode number. */
 	ino = 1000;
+	/** Last socket cookie. */
+	cookie = 0;
 	/** TCP's memory: the limits of a machine of 24 GiB. */
 	tcp_memory: proto_memory = new proto_memory([287898, 383867, 575796]);
 }

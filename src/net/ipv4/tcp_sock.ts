@@ -724,6 +724,7 @@ export class tcp_request_sock {
 	rsk_rcv_wnd = 0;
 	rsk_window_clamp = 0;
 	secid = 0;
+	sk_cookie = 0;
 	saved_syn: Uint8Array | null = null;
 	hashed = false;
 	// inet_request_sock
@@ -823,6 +824,7 @@ export class tcp_timewait_sock {
 	tw_txhash = 0;
 	tw_ino = 0;
 	tw_uid = 0;
+	sk_cookie = 0;
 	tw_reuse = 0;
 	tw_reuseport = false;
 	// tcp_timewait_sock
