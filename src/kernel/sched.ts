@@ -49,6 +49,8 @@ export class task_struct {
 	nsproxy: nsproxy;
 	/** Open files by descriptor; 0, 1, 2 are the shell's. */
 	files: (file | null)[] = [null, null, null];
+	/** No lower descriptor is free. */
+	next_fd = 3;
 	sleeping: wait_queue_entry[] = [];
 	signal_pending = false;
 	/** The signal that it has no handler for and dies of; 0: none. */
@@ -67,9 +69,10 @@ export class task_struct {
 
 /** Puts `f` at the lowest free descriptor from 3. */
 export function fd_install(task: task_struct, f: file): number {
-	let fd = 3;
+	let fd = task.next_fd;
 	while (fd < task.files.length && task.files[fd] !== null) fd++;
 	task.files[fd] = f;
+	task.next_fd = fd + 1;
 	return fd;
 }
 

@@ -393,6 +393,7 @@ export function sys_close(task: task_struct, fd: number): number {
 	const f = task.files[fd];
 	if (f === undefined || f === null) return -EBADF;
 	task.files[fd] = null;
+	if (fd < task.next_fd) task.next_fd = fd;
 	f.release();
 	run_softirqs(task.machine);
 	return 0;
@@ -403,6 +404,7 @@ export async function sys_close_linger(task: task_struct, fd: number): Promise<n
 	const f = task.files[fd];
 	if (f === undefined || f === null) return -EBADF;
 	task.files[fd] = null;
+	if (fd < task.next_fd) task.next_fd = fd;
 	if (f instanceof socket && f.ops.linger !== undefined) {
 		let left = f.ops.linger(f);
 		if (left > 0) {
