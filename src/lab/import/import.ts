@@ -392,7 +392,7 @@ function ruleHint(text: string, line: number): string {
 
 async function importRuleset(imp: ImportedHost): Promise<void> {
 	const { snapshot, host } = imp;
-	const foreign = snapshot.nft === null ? [] : foreignRules(snapshot.nft, snapshot.ruleLines);
+	const foreign = snapshot.nft === null ? [] : foreignRules(snapshot.nft, snapshot.nftRuleLines);
 	for (const text of foreign) imp.notes.push({ kind: 'warning', where: 'nft.json', text });
 	if (snapshot.secondRuleset !== null)
 		imp.notes.push({
