@@ -1,6 +1,6 @@
 /*
  * net/ipv4/tcp_info.ts: TCP_INFO: what ss -i shows of a connection.      Linux: net/ipv4/tcp.c (tcp_get_info), uapi/linux/tcp.h
- * struct tcp_info of Linux 6.18, 280 bytes; its last 32 (accurate ECN) are 0 while that is not negotiated, which it never is here.
+ * struct tcp_info of Linux 6.18, 280 bytes; what accurate ECN says of sent data is 0 while that is not negotiated, which it never is here.
  */
 import { HZ, jiffies_to_msecs } from '../../kernel/time.ts';
 import { put_unaligned_le16, put_unaligned_le32 } from '../../lib/byteorder.ts';
@@ -141,4 +141,8 @@ export function tcp_get_info(sk: sock, info: Uint8Array, at: number): void {
 	let rto_time = tp.total_rto_time;
 	if (tp.rto_stamp !== 0) rto_time += Math.floor(sk.net.machine.clock.now / 1e6) - tp.rto_stamp;
 	put_u32(info, at + 244, rto_time);
+	put_u32(info, at + 248, tp.received_ce);
+	put_u32(info, at + 264, tp.received_e1_bytes);
+	put_u32(info, at + 268, tp.received_e0_bytes);
+	put_u32(info, at + 272, tp.received_ce_bytes);
 }

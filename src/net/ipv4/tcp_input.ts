@@ -23,7 +23,14 @@ import {
 	LINUX_MIB_TCPSYNCHALLENGE,
 	TCP_MIB_INERRS,
 } from '../../uapi/linux/snmp.ts';
-import { TCPHDR_ACK, TCPHDR_RST, TCPHDR_SYN, TCPHDR_URG, TCPOLEN_TSTAMP_ALIGNED } from '../../uapi/linux/tcp.ts';
+import {
+	TCPHDR_ACK,
+	TCPHDR_FIN,
+	TCPHDR_RST,
+	TCPHDR_SYN,
+	TCPHDR_URG,
+	TCPOLEN_TSTAMP_ALIGNED,
+} from '../../uapi/linux/tcp.ts';
 import {
 	SKB_DROP_REASON_PKT_TOO_SMALL,
 	SKB_DROP_REASON_TCP_FLAGS,
@@ -104,6 +111,7 @@ import {
 	TCPF_CLOSE_WAIT,
 	TCPF_CLOSING,
 	TCPF_LAST_ACK,
+	tcp_ecn_received_counters,
 	tcp_mstamp_refresh,
 	tcp_receive_window,
 	tcp_sk,
@@ -342,11 +350,13 @@ export function tcp_urg(sk: sock, skb: sk_buff): void {
 // ---- is it valid -------------------------------------------------------------------------------------------------------------------
 
 /** RFC 9293 3.10.7.4, first: whether the segment touches the window. Return: SKB_NOT_DROPPED_YET or why not. */
-function tcp_sequence(sk: sock, seq: number, end_seq: number): number {
+function tcp_sequence(sk: sock, seq: number, end_seq: number, fin: number): number {
 	const tp = tcp_sk(sk);
 	if (before(end_seq, tp.rcv_wup)) return SKB_DROP_REASON_TCP_OLD_SEQUENCE;
 	const wnd_end = (tp.rcv_nxt + tcp_receive_window(tp)) | 0;
 	if (after(end_seq, wnd_end)) {
+		// The FIN itself needs no room.
+		if (!after((end_seq - fin) | 0, wnd_end)) return SKB_NOT_DROPPED_YET;
 		if (after(seq, wnd_end)) return SKB_DROP_REASON_TCP_INVALID_SEQUENCE;
 		// Reaching out of the window is forgiven while nothing waits to be read.
 		if (sk.sk_receive_queue.first !== null) return SKB_DROP_REASON_TCP_INVALID_END_SEQUENCE;
@@ -419,7 +429,7 @@ export function tcp_validate_incoming(sk: sock, skb: sk_buff, syn_inerr: boolean
 		}
 	}
 
-	const reason = tcp_sequence(sk, cb.seq, cb.end_seq);
+	const reason = tcp_sequence(sk, cb.seq, cb.end_seq, flags & TCPHDR_FIN);
 	if (reason !== SKB_NOT_DROPPED_YET) {
 		if ((flags & TCPHDR_RST) !== 0) {
 			if (!tcp_reset_check(sk, skb)) return invalid(sk, skb, reason);
@@ -496,18 +506,18 @@ export function tcp_rcv_established(sk: sock, skb: sk_buff): void {
 					tcp_store_ts_recent(sk);
 					if (delta > 0) flag = FLAG_TS_PROGRESS;
 				}
+				tcp_ecn_received_counters(tp, skb, 0);
 				tcp_ack(sk, skb, flag);
 				consume_skb(skb);
 				tcp_data_snd_check(sk);
 				tp.rcv_rtt_last_tsecr = opt.rcv_tsecr;
 				return;
 			}
-			if (skb.truesize <= sk.sk_forward_alloc) {
-				tcp_rcv_predicted_data(sk, tp, skb, header_len, delta);
+			if (!after(cb.end_seq, (tp.rcv_nxt + tcp_receive_window(tp)) | 0)) {
+				if (skb.truesize <= sk.sk_forward_alloc) tcp_rcv_predicted_data(sk, tp, skb, header_len, delta);
+				else tcp_rcv_step5(sk, skb);
 				return;
 			}
-			tcp_rcv_step5(sk, skb);
-			return;
 		}
 	}
 	if ((cb.tcp_flags & (TCPHDR_ACK | TCPHDR_RST | TCPHDR_SYN)) === 0) {
@@ -530,6 +540,7 @@ function tcp_rcv_predicted_data(sk: sock, tp: tcp_sock, skb: sk_buff, header_len
 	NET_INC_STATS(sk.net, LINUX_MIB_TCPHPHITS);
 	tcp_cleanup_skb(skb);
 	skb_pull(skb, header_len);
+	tcp_ecn_received_counters(tp, skb, skb.len);
 	const eaten = tcp_queue_rcv(sk, skb);
 	tcp_event_data_recv(sk, skb);
 	let ack = true;
@@ -545,6 +556,7 @@ function tcp_rcv_predicted_data(sk: sock, tp: tcp_sock, skb: sk_buff, header_len
 
 /** RFC 9293 3.10.7.4 from the ACK on. Consumes skb. */
 function tcp_rcv_step5(sk: sock, skb: sk_buff): void {
+	tcp_ecn_received_counters(tcp_sk(sk), skb, skb.len - tcp_hdrlen(skb));
 	const reason = tcp_ack(sk, skb, FLAG_SLOWPATH | FLAG_UPDATE_TS_RECENT);
 	if (reason < 0) {
 		tcp_drop_reason(sk, skb, -reason, 'tcp_rcv_established');

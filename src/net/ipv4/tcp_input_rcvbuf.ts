@@ -169,6 +169,17 @@ export function tcp_data_ecn_check(sk: sock, skb: sk_buff): void {
 	tp.ecn_flags |= TCP_ECN_SEEN;
 }
 
+/** Counts what routers wrote on any segment; `len`: bytes of payload. Without ECN of RFC 3168 it is seen here. */
+export function tcp_ecn_received_counters(tp: tcp_sock, skb: sk_buff, len: number): void {
+	const ecn = TCP_SKB_CB(skb).ip_dsfield & 3;
+	if (ecn === 0) return;
+	if ((tp.ecn_flags & TCP_ECN_MODE_RFC3168) === 0) tp.ecn_flags |= TCP_ECN_SEEN;
+	if (ecn === 3) tp.received_ce = (tp.received_ce + Math.max(1, skb.shinfo.gso_segs)) >>> 0;
+	if (ecn === 1) tp.received_e1_bytes = (tp.received_e1_bytes + len) >>> 0;
+	else if (ecn === 2) tp.received_e0_bytes = (tp.received_e0_bytes + len) >>> 0;
+	else tp.received_ce_bytes = (tp.received_ce_bytes + len) >>> 0;
+}
+
 /** A SYN-ACK agrees to ECN by ECE without CWR (RFC 3168 6.1.1). */
 export function tcp_ecn_rcv_synack(tp: tcp_sock, tcp_flags: number): void {
 	if ((tcp_flags & (TCPHDR_ECE | TCPHDR_CWR)) !== TCPHDR_ECE) tp.ecn_flags &= ~TCP_ECN_MODE_RFC3168;

@@ -241,7 +241,7 @@ function tcp_rcv_synsent_state_process(sk: sock, skb: sk_buff): number {
 	if ((flags & TCPHDR_RST) !== 0) return synsent_discard(sk, skb, saved_clamp, SKB_DROP_REASON_TCP_RESET);
 	if (opt.ts_recent_stamp !== 0 && opt.saw_tstamp && tcp_paws_reject(opt, false, sk.net.machine))
 		return synsent_discard(sk, skb, saved_clamp, SKB_DROP_REASON_TCP_RFC7323_PAWS);
-	if ((flags & TCPHDR_SYN) === 0) return synsent_discard(sk, skb, saved_clamp, SKB_DROP_REASON_TCP_FLAGS);
+	if ((flags & TCPHDR_SYN) === 0) return synsent_discard(sk, skb, saved_clamp, SKB_DROP_REASON_NOT_SPECIFIED);
 
 	// RFC 9293 3.5, figure 8: both opened at once.
 	note_state(sk, skb, TCP_SYN_RECV);

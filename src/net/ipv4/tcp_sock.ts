@@ -524,6 +524,11 @@ export class tcp_sock extends inet_connection_sock {
 	max_packets_out = 0;
 	cwnd_usage_seq = 0;
 	ecn_flags = 0;
+	/** Segments that came with CE; bytes that came with ECT(1), ECT(0), CE. */
+	received_ce = 0;
+	received_e1_bytes = 0;
+	received_e0_bytes = 0;
+	received_ce_bytes = 0;
 	reordering = 3;
 	reord_seen = 0;
 	keepalive_probes = 0;
