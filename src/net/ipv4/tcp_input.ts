@@ -92,7 +92,12 @@ import {
 	tcp_paws_check,
 	tcp_store_ts_recent,
 } from './tcp_input_options.ts';
-import { tcp_event_data_recv, tcp_in_quickack_mode, tcp_rcv_rtt_measure_ts } from './tcp_input_rcvbuf.ts';
+import {
+	tcp_ecn_received_counters,
+	tcp_event_data_recv,
+	tcp_in_quickack_mode,
+	tcp_rcv_rtt_measure_ts,
+} from './tcp_input_rcvbuf.ts';
 import { tcp_time_wait } from './tcp_minisocks.ts';
 import { __tcp_select_window, __tcp_send_ack, tcp_send_ack, tcp_send_delayed_ack } from './tcp_output.ts';
 import { tcp_push_pending_frames } from './tcp_output_xmit.ts';
@@ -111,7 +116,6 @@ import {
 	TCPF_CLOSE_WAIT,
 	TCPF_CLOSING,
 	TCPF_LAST_ACK,
-	tcp_ecn_received_counters,
 	tcp_mstamp_refresh,
 	tcp_receive_window,
 	tcp_sk,
