@@ -22,11 +22,13 @@ import { EEXIST, EINTR, EINVAL, ENOENT, EPERM, strerror } from '../../uapi/asm-g
 import {
 	IPS_ASSURED,
 	IPS_DST_NAT,
+	IPS_DST_NAT_DONE,
 	IPS_EXPECTED,
 	IPS_FIXED_TIMEOUT,
 	IPS_OFFLOAD,
 	IPS_SEEN_REPLY,
 	IPS_SRC_NAT,
+	IPS_SRC_NAT_DONE,
 } from '../../uapi/linux/netfilter/nf_conntrack_common.ts';
 import { NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../../uapi/linux/netfilter/nfnetlink.ts';
 import {
@@ -320,7 +322,7 @@ function nat_address(text: string): number | undefined {
 	return text === '' ? undefined : aton(text.split(':')[0].split('-')[0], 'IP');
 }
 
-/** The original's library compares an echo's id with type and code, which lie where ports do: most echoes count as translated. */
+/** The original's library compares an echo's id with type and code, which lie where ports do: most echoes that NAT has seen count as translated. */
 function icmp_pat(t: nfct_tuple, id: number | undefined): boolean {
 	return t.icmp_type !== undefined && ((t.icmp_type << 8) | (t.icmp_code ?? 0)) !== id;
 }
@@ -344,12 +346,12 @@ function matches(w: Wanted, ct: nf_conntrack, by_mark = true): boolean {
 	const status = ct.status ?? 0;
 	const snat = (want: string): boolean => {
 		const a = nat_address(want);
-		if (a === undefined && icmp_pat(ct.reply, ct.orig.icmp_id)) return true;
+		if (a === undefined && (status & IPS_SRC_NAT_DONE) !== 0 && icmp_pat(ct.reply, ct.orig.icmp_id)) return true;
 		return (status & IPS_SRC_NAT) !== 0 && (a === undefined || a === ct.reply.dst);
 	};
 	const dnat = (want: string): boolean => {
 		const a = nat_address(want);
-		if (a === undefined && icmp_pat(ct.orig, ct.reply.icmp_id)) return true;
+		if (a === undefined && (status & IPS_DST_NAT_DONE) !== 0 && icmp_pat(ct.orig, ct.reply.icmp_id)) return true;
 		return (status & IPS_DST_NAT) !== 0 && (a === undefined || a === ct.reply.src);
 	};
 	if (w.src_nat !== undefined && !snat(w.src_nat)) return false;
