@@ -209,6 +209,7 @@ function hystart_ack_delay(sk: sock): number {
 /** Slow start ends before anything is lost: when a round's ACKs stretch over half the path's delay, or delay rises. */
 function hystart_update(sk: sock, tp: tcp_sock, ca: bictcp, delay: number): void {
 	if (after(tp.snd_una, ca.end_seq)) bictcp_hystart_reset(tp, ca);
+	if (tp.snd_cwnd < hystart_low_window) return;
 	const net = sk.net;
 	const now = tp.tcp_mstamp;
 	if (now - ca.last_ack <= hystart_ack_delta_us) {
@@ -244,7 +245,7 @@ function cubictcp_acked(sk: sock, sample: ack_sample): void {
 	if (ca.epoch_start >= 0 && tcp_jiffies32(sk) - ca.epoch_start < HZ) return;
 	const delay = sample.rtt_us === 0 ? 1 : sample.rtt_us;
 	if (ca.delay_min === 0 || ca.delay_min > delay) ca.delay_min = delay;
-	if (!ca.found && tcp_in_slow_start(tp) && tp.snd_cwnd >= hystart_low_window) hystart_update(sk, tp, ca, delay);
+	if (!ca.found && tcp_in_slow_start(tp)) hystart_update(sk, tp, ca, delay);
 }
 
 export const cubictcp: tcp_congestion_ops = {
