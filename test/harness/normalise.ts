@@ -287,6 +287,8 @@ const TEXT_RULES: [RegExp, string][] = [
 	[/("(?:expires|valid_life_time|preferred_life_time)":)(\d+)(?=[,}])(?!4294967295)/g, '$1«$2»'],
 	// ip -s neigh: seconds since used, confirmed, updated
 	[/\bused (\d+)\/(\d+)\/(\d+)/g, 'used «$1»/«$2»/«$3»'],
+	// ip ntable: reachable times are drawn
+	[/\breachable \d+(?= base_reachable)/g, 'reachable T'],
 	// ip -d link: veth has a queue for each of the machine's CPUs
 	[/^( {4}veth .*)\bnumtxqueues (\d+) numrxqueues \2\b/gm, '$1numtxqueues CPUS numrxqueues CPUS'],
 	[

@@ -23,6 +23,7 @@ import {
 	INADDR_ANY,
 	IP_PMTUDISC_DONT,
 	IP_PMTUDISC_WANT,
+	IPPROTO_ICMP,
 	IPPROTO_IP,
 	IPPROTO_RAW,
 	type msghdr,
@@ -203,8 +204,11 @@ export function af_inet_init(machine: Machine): void {
 	sock_register(machine, { family: AF_INET, create: inet_create });
 }
 
+/** One more than the last protocol that a socket can name (IPPROTO_MPTCP is 262). */
+const IPPROTO_MAX = 263;
+
 function inet_create(net: net, sock: socket, protocol: number): number {
-	if (protocol < 0 || protocol >= 256) return -EINVAL;
+	if (protocol < 0 || protocol >= IPPROTO_MAX) return -EINVAL;
 	let found: inet_protosw | null = null;
 	let type_known = false;
 	for (const p of net.machine.inet.inetsw) {
@@ -224,6 +228,8 @@ function inet_create(net: net, sock: socket, protocol: number): number {
 	sk.inet = inet;
 	sock.ops = found.ops;
 	sock_init_data(sock, sk, sock.task);
+	// INET_PROTOSW_REUSE: those without ports.
+	if (found.type === SOCK_RAW || found.protocol === IPPROTO_ICMP) sk.sk_reuse = 1;
 	if (found.type === SOCK_RAW) {
 		inet.inet_num = protocol;
 		if (protocol === IPPROTO_RAW) inet.hdrincl = true;

@@ -58,6 +58,7 @@ import {
 	type ip_globals,
 	matches,
 	missarg,
+	nodev,
 } from './utils.ts';
 
 function usage(g: ip_globals): never {
@@ -119,7 +120,7 @@ async function ipntable_modify(g: ip_globals, a: args): Promise<number> {
 		else if (a.is('dev')) {
 			const w = a.next();
 			const idx = await g.ll.name_to_index(w);
-			if (idx === 0) invarg(g, '"DEV" is invalid', w);
+			if (idx === 0) return nodev(g, w);
 			parms.push([NDTPA_IFINDEX, idx, false]);
 		} else if (p !== undefined) parms.push([p.attr, value(p.word), p.wide]);
 		else invarg(g, 'unknown', a.word);
