@@ -590,7 +590,10 @@ export function tcp_ack(sk: sock, skb: sk_buff, flag: number): number {
 		}
 		return tcp_ack_old(sk, skb, tcp_sacktag_begin(sk), flag, prior_delivered);
 	}
-	if (after(ack, tp.snd_nxt)) return -SKB_DROP_REASON_TCP_ACK_UNSENT_DATA;
+	if (after(ack, tp.snd_nxt)) {
+		if ((flag & FLAG_NO_CHALLENGE_ACK) === 0) tcp_send_challenge_ack(sk);
+		return -SKB_DROP_REASON_TCP_ACK_UNSENT_DATA;
+	}
 
 	if (after(ack, prior_snd_una)) {
 		flag |= FLAG_SND_UNA_ADVANCED;

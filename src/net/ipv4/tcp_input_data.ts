@@ -335,13 +335,14 @@ function tcp_ooo_try_coalesce(sk: sock, to: sk_buff, from: sk_buff): boolean {
 
 // ---- room ------------------------------------------------------------------------------------------------------------------------
 
-function tcp_can_ingest(sk: sock, skb: sk_buff): boolean {
-	return sk.sk_rmem_alloc + skb.len <= sk.sk_rcvbuf;
+/** The buffer may overflow by one segment: what the window allowed is taken. */
+function tcp_can_ingest(sk: sock): boolean {
+	return sk.sk_rmem_alloc <= sk.sk_rcvbuf;
 }
 
 /** Room for `size` bytes of memory, made if need be. Return: 0 or -1. */
 function tcp_try_rmem_schedule(sk: sock, skb: sk_buff, size: number): number {
-	if (tcp_can_ingest(sk, skb) && sk_rmem_schedule(sk, size)) return 0;
+	if (tcp_can_ingest(sk) && sk_rmem_schedule(sk, size)) return 0;
 	if (tcp_prune_queue(sk, skb) < 0) return -1;
 	while (!sk_rmem_schedule(sk, size)) {
 		if (!tcp_prune_ofo_queue(sk, skb)) return -1;
@@ -364,7 +365,7 @@ function tcp_prune_ofo_queue(sk: sock, in_skb: sk_buff): boolean {
 		ofo_unlink(tp, skb);
 		tcp_drop_reason(sk, skb, SKB_DROP_REASON_TCP_OFO_QUEUE_PRUNE, 'tcp_prune_ofo_queue');
 		if (prev === null || goal <= 0) {
-			if (tcp_can_ingest(sk, in_skb) && !sk_under_memory_pressure(sk)) break;
+			if (tcp_can_ingest(sk) && !sk_under_memory_pressure(sk)) break;
 			goal = sk.sk_rcvbuf >> 3;
 		}
 		skb = prev;
@@ -382,14 +383,14 @@ export function tcp_prune_queue(sk: sock, in_skb: sk_buff): number {
 	const tp = tcp_sk(sk);
 	if (sk.sk_rmem_alloc === 0) return 0;
 	NET_INC_STATS(sk.net, LINUX_MIB_PRUNECALLED);
-	if (!tcp_can_ingest(sk, in_skb)) tcp_clamp_window(sk);
+	if (!tcp_can_ingest(sk)) tcp_clamp_window(sk);
 	else if (sk_under_memory_pressure(sk)) tcp_adjust_rcv_ssthresh(sk);
-	if (tcp_can_ingest(sk, in_skb)) return 0;
+	if (tcp_can_ingest(sk)) return 0;
 	tcp_collapse_ofo_queue(sk);
 	tcp_collapse(sk, sk.sk_receive_queue, sk.sk_receive_queue.first, null, tp.copied_seq, tp.rcv_nxt);
-	if (tcp_can_ingest(sk, in_skb)) return 0;
+	if (tcp_can_ingest(sk)) return 0;
 	tcp_prune_ofo_queue(sk, in_skb);
-	if (tcp_can_ingest(sk, in_skb)) return 0;
+	if (tcp_can_ingest(sk)) return 0;
 	NET_INC_STATS(sk.net, LINUX_MIB_RCVPRUNED);
 	tp.pred_flags = 0;
 	return -1;
