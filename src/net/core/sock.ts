@@ -30,6 +30,7 @@ import type { net } from './net_namespace.ts';
 import { NETIF_F_GSO, NETIF_F_HW_CSUM, NETIF_F_SG, NETIF_F_TSO, NETIF_F_TSO_ECN } from './netdevice.ts';
 import { alloc_skb, kfree_skb_reason, type sk_buff, skb_dst_drop, skb_orphan } from './skbuff.ts';
 import { __skb_queue_tail, sk_buff_head } from './skbuff_queue.ts';
+import type { sock_diag_handler } from './sock_diag.ts';
 import { proto_memory, sk_mem_charge, sk_mem_uncharge } from './sock_mem.ts';
 
 export const SOCK_MIN_SNDBUF = 4608;
@@ -147,6 +148,8 @@ export class sock {
 	sk_wmem_alloc = 0;
 	/** Bytes of options. */
 	sk_omem_alloc = 0;
+	/** Next id of a MSG_ZEROCOPY send. */
+	sk_zckey = 0;
 	sk_userlocks = 0;
 	sk_rcvlowat = 1;
 	/** SO_PEEK_OFF: where MSG_PEEK goes on; -1 for the start. */
@@ -226,6 +229,8 @@ export class sock_global {
 	sysctl_optmem_max = 131072;
 	/** Last socket inode number. */
 	ino = 1000;
+	/** Who answers for a family's sockets (sock_diag). */
+	diag_handlers: Map<number, sock_diag_handler> = new Map();
 	/** Last socket cookie. */
 	cookie = 0;
 	/** TCP's memory: the limits of a machine of 24 GiB. */
