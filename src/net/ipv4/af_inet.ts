@@ -129,6 +129,8 @@ export class inet_global {
 	inetsw: inet_protosw[] = [];
 	/** What TCP's output keeps (tcp_output_xmit). */
 	tcp_out!: tcp_out_global;
+	/** Some socket asked for UDP_GRO once. */
+	udp_encap_needed = false;
 }
 
 /** The Internet part of a sock. Addresses and ports in host order. */

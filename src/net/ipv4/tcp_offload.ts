@@ -37,7 +37,7 @@ export function gso_checksum_partial(s: sk_buff, proto: number, field: number): 
 }
 
 /** The pieces are charged to the sender in place of the whole: what throttles it (TSQ) sees each leave. */
-function charge_segments(skb: sk_buff, segs: sk_buff): void {
+export function gso_charge_segments(skb: sk_buff, segs: sk_buff): void {
 	const sk = skb.sk;
 	if (sk === null || skb.destructor === null) return;
 	let sum = 0;
@@ -68,7 +68,7 @@ export function tcp4_gso_segment(skb: sk_buff): sk_buff | number {
 		gso_checksum_partial(s, IPPROTO_TCP, 16);
 		seq = (seq + mss) >>> 0;
 	}
-	charge_segments(skb, segs);
+	gso_charge_segments(skb, segs);
 	return segs;
 }
 

@@ -35,10 +35,17 @@ import {
 	MSG_PEEK,
 	MSG_TRUNC,
 	type msghdr,
+	SOL_UDP,
 	type sockaddr,
 	sockaddr_in,
 } from '../../uapi/linux/socket.ts';
-import { skb_copy_datagram_msg, skb_free_datagram, skb_recv_datagram, sock_recv_cmsgs } from '../core/datagram.ts';
+import {
+	put_cmsg_int,
+	skb_copy_datagram_msg,
+	skb_free_datagram,
+	skb_recv_datagram,
+	sock_recv_cmsgs,
+} from '../core/datagram.ts';
 import {
 	SKB_DROP_REASON_NO_SOCKET,
 	SKB_DROP_REASON_NOT_SPECIFIED,
@@ -53,10 +60,12 @@ import {
 	CHECKSUM_COMPLETE,
 	CHECKSUM_PARTIAL,
 	CHECKSUM_UNNECESSARY,
+	consume_skb,
 	kfree_skb_reason,
 	nf_reset_ct,
 	pskb_may_pull,
 	pskb_trim_rcsum,
+	SKB_GSO_UDP_L4,
 	type sk_buff,
 	skb_checksum,
 	skb_clone,
@@ -78,6 +87,10 @@ import { ip_mc_sf_allow } from './igmp.ts';
 import { ip_hdr_daddr, ip_hdr_saddr, ip_ntop } from './ip.ts';
 import { inet_iif, ip_cmsg_recv, ipv4_pktinfo_prepare } from './ip_sockglue.ts';
 import { ipv4_sk_redirect, ipv4_sk_update_pmtu, RTCF_BROADCAST, RTCF_MULTICAST, type rtable } from './route.ts';
+import { __udp_gso_segment } from './udp_offload.ts';
+
+/** setsockopt at SOL_UDP, and the control message that says into what size a received packet falls. */
+export const UDP_GRO = 104;
 
 /** A UDP socket's own part. */
 export class udp_sock {
@@ -331,6 +344,31 @@ function __udp_enqueue_schedule_skb(sk: sock, skb: sk_buff): boolean {
 	return true;
 }
 
+/** What GRO or UDP_SEGMENT joined goes whole to a socket that asked, else in its pieces. Consumes skb. */
+function udp_queue_rcv_skb(sk: sock, skb: sk_buff): void {
+	if ((skb.shinfo.gso_type & SKB_GSO_UDP_L4) === 0 || udp_sk(sk).gro_enabled) {
+		udp_queue_rcv_one_skb(sk, skb);
+		return;
+	}
+	let seg: sk_buff | number | null = __udp_gso_segment(skb);
+	if (typeof seg === 'number') {
+		udp_drop(sk.net, skb, SKB_DROP_REASON_NOT_SPECIFIED);
+		return;
+	}
+	while (seg !== null) {
+		const next: sk_buff | null = seg.next;
+		seg.next = null;
+		// What came unchecked or good as a whole is so in parts.
+		seg.ip_summed = CHECKSUM_UNNECESSARY;
+		seg.ipcb.iif = skb.ipcb.iif;
+		seg.ipcb.flags = skb.ipcb.flags;
+		seg.ipcb.opt = skb.ipcb.opt;
+		udp_queue_rcv_one_skb(sk, seg);
+		seg = next;
+	}
+	consume_skb(skb);
+}
+
 /** One datagram for one socket. Consumes skb. */
 function udp_queue_rcv_one_skb(sk: sock, skb: sk_buff): void {
 	const n = sk.net;
@@ -390,11 +428,11 @@ function __udp4_lib_mcast_deliver(
 			)
 				continue;
 			if (first === null) first = sk;
-			else udp_queue_rcv_one_skb(sk, skb_clone(skb));
+			else udp_queue_rcv_skb(sk, skb_clone(skb));
 		}
 	}
 	if (first !== null) {
-		udp_queue_rcv_one_skb(first, skb);
+		udp_queue_rcv_skb(first, skb);
 		return 0;
 	}
 	UDP_INC_STATS(n, UDP_MIB_IGNOREDMULTI);
@@ -423,7 +461,7 @@ export function udp_rcv(skb: sk_buff): number {
 		return __udp4_lib_mcast_deliver(n, skb, saddr, daddr, sport, dport);
 	const sk = __udp4_lib_lookup(n, saddr, sport, daddr, dport, inet_iif(skb));
 	if (sk !== null) {
-		udp_queue_rcv_one_skb(sk, skb);
+		udp_queue_rcv_skb(sk, skb);
 		return 0;
 	}
 	nf_reset_ct(skb);
@@ -516,6 +554,7 @@ export function udp_recvmsg(sk: sock, msg: msghdr, flags: number): number {
 		sock_recv_cmsgs(msg, sk, skb);
 		const h = skb.transport_header;
 		msg.msg_name = sockaddr_in(ip_hdr_saddr(skb), (skb.head[h] << 8) | skb.head[h + 1]);
+		if (udp_sk(sk).gro_enabled && skb.shinfo.gso_size !== 0) put_cmsg_int(msg, SOL_UDP, UDP_GRO, skb.shinfo.gso_size);
 		if (inet_sk(sk).cmsg_flags !== 0) ip_cmsg_recv(msg, skb, sk);
 		skb_free_datagram(sk, skb);
 		return (flags & MSG_TRUNC) !== 0 ? ulen : copied;

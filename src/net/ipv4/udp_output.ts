@@ -31,15 +31,16 @@ import {
 	SOL_UDP,
 } from '../../uapi/linux/socket.ts';
 import { datagram_ioctl } from '../core/datagram.ts';
+import { dst_mtu } from '../core/dst.ts';
 import { flowi4, flowi4_init_output } from '../core/flow.ts';
 import { NETIF_F_HW_CSUM, NETIF_F_IP_CSUM } from '../core/netdevice.ts';
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type sk_buff } from '../core/skbuff.ts';
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, kfree_skb, SKB_GSO_UDP_L4, type sk_buff } from '../core/skbuff.ts';
 import { __skb_queue_purge } from '../core/skbuff_queue.ts';
 import { IP_INC_STATS, UDP_INC_STATS } from '../core/snmp.ts';
 import { type proto, SOCK_BROADCAST, type sock, sock_flag, TCP_ESTABLISHED } from '../core/sock.ts';
 import { inet_add_protocol, inet_dgram_ops, inet_register_protosw, inet_sk } from './af_inet.ts';
 import { ip_mc_drop_socket } from './igmp.ts';
-import { ipv4_is_lbcast, ipv4_is_multicast } from './ip.ts';
+import { ip_sk_use_pmtu, ipv4_is_lbcast, ipv4_is_multicast } from './ip.ts';
 import {
 	__ip_make_skb,
 	inet_cork_of,
@@ -54,6 +55,7 @@ import { ip_cmsg_send, ip_getsockopt, ip_setsockopt } from './ip_sockglue.ts';
 import { inet_sk_flowi_flags, ip_sendmsg_scope } from './raw.ts';
 import { ip_route_output_flow, RTCF_BROADCAST, type rtable } from './route.ts';
 import {
+	UDP_GRO,
 	udp_connect,
 	udp_disconnect,
 	udp_lib_unhash,
@@ -70,12 +72,36 @@ export const UDP_ENCAP = 100;
 export const UDP_NO_CHECK6_TX = 101;
 export const UDP_NO_CHECK6_RX = 102;
 export const UDP_SEGMENT = 103;
-export const UDP_GRO = 104;
 
-/** Fills in the header and sends. Consumes skb. Return: 0 or -errno. */
-function udp_send_skb(sk: sock, skb: sk_buff, fl4: flowi4): number {
+/** The most datagrams that UDP_SEGMENT makes of one. */
+const UDP_MAX_SEGMENTS = 128;
+
+/** Makes a packet that is cut into datagrams of `gso_size` bytes on its way out. Return: 0 or -errno. */
+function udp_gso(sk: sock, skb: sk_buff, gso_size: number, datalen: number): number {
+	const hlen = 20 + (sk.inet!.inet_opt !== null ? sk.inet!.inet_opt.optlen : 0) + 8;
+	const rt = skb._skb_refdst as rtable;
+	const mtu = ip_sk_use_pmtu(sk) ? dst_mtu(rt) : rt.dev.mtu;
+	if (hlen + Math.min(datalen, gso_size) > mtu) return -EMSGSIZE;
+	if (datalen > gso_size * UDP_MAX_SEGMENTS || sk.sk_no_check_tx) return -EINVAL;
+	if (datalen > gso_size) {
+		skb.shinfo.gso_size = gso_size;
+		skb.shinfo.gso_type = SKB_GSO_UDP_L4;
+		skb.shinfo.gso_segs = Math.ceil(datalen / gso_size);
+	}
+	return 0;
+}
+
+/** Fills in the header and sends. `gso_size`: of UDP_SEGMENT, 0 for none. Consumes skb. Return: 0 or -errno. */
+function udp_send_skb(sk: sock, skb: sk_buff, fl4: flowi4, gso_size: number): number {
 	const n = sk.net;
 	const h = skb.transport_header;
+	if (gso_size !== 0) {
+		const err = udp_gso(sk, skb, gso_size, skb.len - (h - skb.data) - 8);
+		if (err < 0) {
+			kfree_skb(skb, 'udp_send_skb');
+			return err;
+		}
+	}
 	const b = skb.head;
 	const len = skb.len - (h - skb.data);
 	b[h] = fl4.fl4_sport >>> 8;
@@ -90,7 +116,10 @@ function udp_send_skb(sk: sock, skb: sk_buff, fl4: flowi4): number {
 	const pseudo = csum_tcpudp_nofold(fl4.saddr, fl4.daddr, len, IPPROTO_UDP, 0);
 	if (sk.sk_no_check_tx) {
 		skb.ip_summed = CHECKSUM_NONE;
-	} else if ((rt.dev.features & (NETIF_F_HW_CSUM | NETIF_F_IP_CSUM)) !== 0 && skb.len <= rt.dev.mtu) {
+	} else if (
+		skb.shinfo.gso_size !== 0 ||
+		((rt.dev.features & (NETIF_F_HW_CSUM | NETIF_F_IP_CSUM)) !== 0 && skb.len <= rt.dev.mtu)
+	) {
 		// The device completes the sum that starts with the pseudo header's.
 		skb.ip_summed = CHECKSUM_PARTIAL;
 		skb.csum_start = h;
@@ -116,8 +145,10 @@ function udp_send_skb(sk: sock, skb: sk_buff, fl4: flowi4): number {
 export function udp_push_pending_frames(sk: sock): number {
 	const up = udp_sk(sk);
 	const fl4 = up.cork_fl4 as flowi4;
-	const skb = __ip_make_skb(sk, fl4, inet_cork_of(sk));
-	const err = skb === null ? 0 : udp_send_skb(sk, skb, fl4);
+	const cork = inet_cork_of(sk);
+	const gso_size = cork.gso_size;
+	const skb = __ip_make_skb(sk, fl4, cork);
+	const err = skb === null ? 0 : udp_send_skb(sk, skb, fl4, gso_size);
 	up.len = 0;
 	up.pending = false;
 	return err;
@@ -138,6 +169,20 @@ function udp_append(sk: sock, data: Uint8Array, ipc: ipcm_cookie, rt: rtable, co
 	if (err < 0) udp_flush_pending_frames(sk);
 	else if (!corkreq) err = udp_push_pending_frames(sk);
 	return err < 0 ? err : data.length;
+}
+
+/** Control messages: UDP_SEGMENT's, and IP's. Return: 0 or -errno. */
+function udp_cmsg_send(sk: sock, msg: msghdr, ipc: ipcm_cookie): number {
+	let need_ip = false;
+	for (const c of msg.msg_control) {
+		if (c.level !== SOL_UDP) {
+			need_ip = true;
+			continue;
+		}
+		if (c.type !== UDP_SEGMENT || c.data.length !== 2) return -EINVAL;
+		ipc.gso_size = c.data[0] | (c.data[1] << 8);
+	}
+	return need_ip ? ip_cmsg_send(sk, msg, ipc) : 0;
 }
 
 const NO_IPC = new ipcm_cookie();
@@ -172,7 +217,7 @@ function udp_sendmsg(sk: sock, msg: msghdr, flags: number): number {
 	ipcm_init_sk(ipc, inet, sk);
 	ipc.gso_size = up.gso_size;
 	if (msg.msg_control.length > 0) {
-		const err = ip_cmsg_send(sk, msg, ipc);
+		const err = udp_cmsg_send(sk, msg, ipc);
 		if (err < 0) return err;
 		connected = false;
 	}
@@ -240,7 +285,7 @@ function udp_sendmsg(sk: sock, msg: msghdr, flags: number): number {
 	if (!corkreq) {
 		const skb = ip_make_skb(sk, fl4, data, 8, ipc, rt);
 		if (typeof skb === 'number') return skb;
-		const err = udp_send_skb(sk, skb, fl4);
+		const err = udp_send_skb(sk, skb, fl4, ipc.gso_size);
 		return err < 0 ? err : data.length;
 	}
 	up.cork_fl4 = fl4;
@@ -278,8 +323,17 @@ function udp_setsockopt(sk: sock, level: number, optname: number, optval: Uint8A
 		case UDP_NO_CHECK6_RX:
 			up.no_check6_rx = val !== 0;
 			return 0;
+		case UDP_SEGMENT:
+			if (val < 0 || val > 0xffff) return -EINVAL;
+			up.gso_size = val;
+			return 0;
+		case UDP_GRO:
+			// From now on datagrams that arrive are looked up before they are queued.
+			if (val !== 0) sk.net.machine.inet.udp_encap_needed = true;
+			up.gro_enabled = val !== 0;
+			return 0;
 		default:
-			// UDP_ENCAP, UDP_SEGMENT and UDP_GRO are not here yet.
+			// UDP_ENCAP is not here yet.
 			return -ENOPROTOOPT;
 	}
 }
