@@ -142,9 +142,17 @@ function ipv4_route_table(net: net): ctl_table[] {
 	return tables;
 }
 
+/** The cache of routes is gone; its heading stayed. */
+function rt_cache_seq_show(): string {
+	const head =
+		'Iface\tDestination\tGateway \tFlags\t\tRefCnt\tUse\tMetric\tSource\t\tMTU\tWindow\tIRTT\tTOS\tHHRef\tHHUptod\tSpecDst';
+	return `${head.padEnd(127)}\n`;
+}
+
 export function route_sysctl_init_net(net: net): number {
 	net.ipv4.rt_cache_stat = new rt_cache_stats();
 	register_sysctl_dir(net.sysctls, 'net/ipv4', ipv4_route_table, net);
+	proc_create_net(net, 'rt_cache', rt_cache_seq_show);
 	proc_create_net(net, 'stat/rt_cache', rt_cpu_seq_show);
 	return 0;
 }

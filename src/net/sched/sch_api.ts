@@ -4,6 +4,7 @@
  * Walk: RTM_NEWQDISC -> tc_modify_qdisc -> qdisc_create, qdisc_graft | qdisc_change; RTM_DELQDISC -> tc_get_qdisc; dump -> tc_dump_qdisc
  * The root of a device only. Not here yet: classes (parents other than root), filters, ingress, stab, rate estimators, hw offload.
  */
+import { proc_create_net } from '../../fs/proc_net.ts';
 import type { Machine } from '../../kernel/machine.ts';
 import { get_unaligned_le32, put_unaligned_le32 } from '../../lib/byteorder.ts';
 import {
@@ -38,7 +39,7 @@ import {
 	TCA_STATS2,
 } from '../../uapi/linux/rtnetlink.ts';
 import { dev_get_by_index } from '../core/dev.ts';
-import type { net } from '../core/net_namespace.ts';
+import { type net, register_pernet_subsys } from '../core/net_namespace.ts';
 import { IFF_NO_QUEUE, type net_device } from '../core/netdevice.ts';
 import { rtnl_notify, rtnl_register, rtnl_unicast } from '../core/rtnetlink.ts';
 import { type netlink_callback, type netlink_skb, nlmsg_new } from '../netlink/netlink.ts';
@@ -351,7 +352,18 @@ function tc_dump_qdisc(skb: netlink_skb, cb: netlink_callback): number {
 	return skb.len;
 }
 
+/** /proc/net/psched: ns in a tick of the packet scheduler, ticks in a us, and the clock's resolution, as tc reads them. */
+function psched_show(): string {
+	return '000003e8 00000040 000f4240 3b9aca00\n';
+}
+
+function psched_net_init(net: net): number {
+	proc_create_net(net, 'psched', psched_show);
+	return 0;
+}
+
 export function sch_api_init(machine: Machine): void {
+	register_pernet_subsys(machine, { name: 'psched', init: psched_net_init, exit: () => {} });
 	rtnl_register(machine, 0, RTM_NEWQDISC, tc_modify_qdisc, null);
 	rtnl_register(machine, 0, RTM_DELQDISC, tc_get_qdisc, null);
 	rtnl_register(machine, 0, RTM_GETQDISC, tc_get_qdisc, tc_dump_qdisc);

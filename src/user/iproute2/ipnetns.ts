@@ -44,6 +44,8 @@ async function netns_names(g: ip_globals): Promise<string[]> {
 
 async function netns_list(g: ip_globals): Promise<number> {
 	const names = await netns_names(g);
+	// Before the first `ip netns add` the folder is not there, and nothing is printed.
+	if (names.length === 0) return 0;
 	g.out.new_json_obj(g.json > 0);
 	for (const name of names) {
 		g.out.open_json_object(null);
