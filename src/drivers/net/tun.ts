@@ -20,7 +20,7 @@ import {
 	net_device_ops,
 	netdev_priv,
 } from '../../net/core/netdevice.ts';
-import { linear_size, tun_truesize } from '../../net/core/skb_truesize.ts';
+import { linear_size, SKB_MAX_ORDER_0, tun_truesize } from '../../net/core/skb_truesize.ts';
 import {
 	consume_skb,
 	kfree_skb_reason,
@@ -32,7 +32,9 @@ import {
 	skb_orphan,
 	skb_put,
 } from '../../net/core/skbuff.ts';
+import { skb_append_data } from '../../net/core/skbuff_frags.ts';
 import { __skb_dequeue, __skb_queue_tail, sk_buff_head } from '../../net/core/skbuff_queue.ts';
+import { PAGE_SIZE } from '../../net/core/sock_mem.ts';
 import { EINVAL } from '../../uapi/asm-generic/errno.ts';
 import { IFF_MULTICAST, IFF_NOARP, IFF_POINTOPOINT } from '../../uapi/linux/if.ts';
 import { ARPHRD_NONE } from '../../uapi/linux/if_arp.ts';
@@ -104,12 +106,14 @@ export function tun_get_user(tfile: tun_file, packet: Uint8Array): number {
 		dev.stats.rx_dropped++;
 		return -EINVAL;
 	}
-	const skb = netdev_alloc_skb(dev, packet.length);
+	// As Linux: what is larger than a page lies in pages; short ones have so much room behind them, where queues join segments.
+	const paged = packet.length + NET_SKB_PAD >= PAGE_SIZE;
+	const linear = paged ? SKB_MAX_ORDER_0 - NET_SKB_PAD : packet.length;
+	const skb = netdev_alloc_skb(dev, linear);
+	skb.end = linear_size(linear + NET_SKB_PAD);
+	skb.head.set(paged ? packet.subarray(0, linear) : packet, skb_put(skb, linear));
+	if (paged) skb_append_data(skb, packet, linear, packet.length - linear);
 	skb.truesize = tun_truesize(packet.length);
-	// As much room behind the data as Linux leaves: short segments are joined there.
-	skb.end = Math.min(skb.end, Math.max(linear_size(packet.length + NET_SKB_PAD), skb.data + packet.length));
-	const at = skb_put(skb, packet.length);
-	skb.head.set(packet, at);
 	skb.protocol = version === 4 ? ETH_P_IP : ETH_P_IPV6;
 	skb.mac_header = skb.data;
 	skb.network_header = skb.data;
