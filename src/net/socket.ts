@@ -36,6 +36,7 @@ import {
 	type sockaddr,
 } from '../uapi/linux/socket.ts';
 import type { net } from './core/net_namespace.ts';
+import { msg_zerocopy_done } from './core/skbuff_zerocopy.ts';
 import { type sock, sock_global } from './core/sock.ts';
 import { sk_getsockopt, sk_setsockopt } from './core/sock_opt.ts';
 import { sk_stream_memory_free } from './core/stream.ts';
@@ -96,6 +97,10 @@ export class socket implements file {
 
 	release(): void {
 		this.ops.release(this);
+	}
+
+	link(): string {
+		return `socket:[${this.sk === null ? 0 : this.sk.sk_ino}]`;
 	}
 }
 
@@ -271,6 +276,7 @@ export async function sys_sendmsg(task: task_struct, fd: number, msg: msghdr, fl
 		}
 	}
 	msg.msg_iov = whole;
+	if (msg.msg_ubuf !== null) msg_zerocopy_done(msg, done > 0 || r > 0);
 	if (wait && s.state === SS_CONNECTING && done > 0 && (flags & MSG_FASTOPEN) !== 0) {
 		const c = await connect_wait(task, s, msg.msg_name!);
 		if (c < 0 && c !== -EALREADY) return c;
@@ -301,7 +307,7 @@ export async function sys_recvmsg(task: task_struct, fd: number, msg: msghdr, fl
 			)
 				break;
 			if ((flags & MSG_PEEK) === 0) msg.msg_iov = whole.subarray(done);
-		} else if (r !== -EAGAIN || (flags & MSG_OOB) !== 0) break;
+		} else if (r !== -EAGAIN || (flags & (MSG_OOB | MSG_ERRQUEUE)) !== 0) break;
 		if (ran) continue;
 		if (deadline < 0) deadline = machine.clock.now + (s.sk?.sk_rcvtimeo ?? Infinity);
 		const w = await wait_event(task, s.wait, deadline);

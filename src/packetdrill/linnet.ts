@@ -146,6 +146,7 @@ class LinnetKernel implements Kernel {
 					c.data === null ? new Uint8Array(len) : Uint8Array.from(c.data),
 					c.addr === null ? null : address(c.addr),
 				);
+				if (c.iov.length > 1) msg.msg_iovlen = c.iov;
 				return { ret: await p.sendmsg(c.fd, msg, c.flags) };
 			}
 			case 'setsockopt':

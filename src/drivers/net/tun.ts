@@ -34,6 +34,7 @@ import {
 } from '../../net/core/skbuff.ts';
 import { skb_append_data } from '../../net/core/skbuff_frags.ts';
 import { __skb_dequeue, __skb_queue_tail, sk_buff_head } from '../../net/core/skbuff_queue.ts';
+import { skb_orphan_frags_rx } from '../../net/core/skbuff_zerocopy.ts';
 import { PAGE_SIZE } from '../../net/core/sock_mem.ts';
 import { EINVAL } from '../../uapi/asm-generic/errno.ts';
 import { IFF_MULTICAST, IFF_NOARP, IFF_POINTOPOINT } from '../../uapi/linux/if.ts';
@@ -63,6 +64,7 @@ function tun_net_xmit(skb: sk_buff, dev: net_device): number {
 		kfree_skb_reason(skb, SKB_DROP_REASON_FULL_RING, 'tun_net_xmit');
 		return NETDEV_TX_OK;
 	}
+	skb_orphan_frags_rx(skb);
 	skb_orphan(skb);
 	skb.tstamp = skb.machine.clock.now;
 	__skb_queue_tail(tfile.queue, skb);

@@ -35,6 +35,7 @@ import {
 	skb_pull,
 } from './skbuff.ts';
 import { __skb_dequeue, __skb_queue_tail, __skb_unlink, sk_buff_head } from './skbuff_queue.ts';
+import { skb_orphan_frags_rx } from './skbuff_zerocopy.ts';
 import type { sock } from './sock.ts';
 
 export const NET_RX_SUCCESS = 0;
@@ -455,6 +456,7 @@ function __netif_receive_skb(skb: sk_buff): number {
 	const machine = skb.machine;
 	const core = machine.net;
 	const orig_dev = skb.dev!;
+	if (skb.shinfo.destructor_arg !== null) skb_orphan_frags_rx(skb);
 	skb.network_header = skb.data;
 	if (skb.transport_header < 0) skb.transport_header = skb.data;
 	skb.mac_len = skb.data - skb.mac_header;

@@ -41,6 +41,7 @@ import {
 	skb_cloned,
 	skb_linearize,
 } from './skbuff.ts';
+import { skb_orphan_frags_rx } from './skbuff_zerocopy.ts';
 
 export const NET_XMIT_SUCCESS = 0x00;
 export const NET_XMIT_DROP = 0x01;
@@ -68,6 +69,7 @@ export function dev_queue_xmit_nit(skb: sk_buff, dev: net_device): void {
 			if (pt.ignore_outgoing || skb_loop_sk(pt, skb)) continue;
 			if (skb2 === null) {
 				skb2 = skb_clone(skb);
+				if (skb2.shinfo.destructor_arg !== null) skb_orphan_frags_rx(skb2);
 				if (skb2.tstamp < 0) skb2.tstamp = machine.clock.now;
 				skb2.mac_header = skb2.data;
 				if (skb2.network_header < skb2.data || skb2.network_header > skb2.tail) skb2.network_header = skb2.data;
@@ -150,6 +152,8 @@ export function skb_checksum_help(skb: sk_buff): number {
 export function netif_needs_gso(skb: sk_buff, features: number): boolean {
 	const type = skb.shinfo.gso_type;
 	if (skb.shinfo.gso_size === 0) return false;
+	const dev = skb.dev!;
+	if (skb.len >= dev.gso_max_size || skb.shinfo.gso_segs > dev.gso_max_segs) return true;
 	let need = 0;
 	if (type & SKB_GSO_TCPV4) need |= NETIF_F_TSO;
 	if (type & SKB_GSO_TCPV6) need |= NETIF_F_TSO6;

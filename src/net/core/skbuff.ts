@@ -30,6 +30,7 @@ import {
 	skb_frags_trim,
 	skb_frags_unref,
 } from './skbuff_frags.ts';
+import { skb_zcopy_clear, skb_zcopy_set, type ubuf_info } from './skbuff_zerocopy.ts';
 import type { sock } from './sock.ts';
 
 export const CHECKSUM_NONE = 0;
@@ -60,6 +61,8 @@ export class skb_shared_info {
 	frags: skb_frag[] = [];
 	/** Further whole buffers whose data belong to this packet (IP reassembly), linked by `next`. */
 	frag_list: sk_buff | null = null;
+	/** Whose memory the frags are in (MSG_ZEROCOPY); null: the machine's. */
+	destructor_arg: ubuf_info | null = null;
 }
 
 /** IPv4's part of skb->cb (struct inet_skb_parm). */
@@ -700,6 +703,7 @@ export function pskb_copy(skb: sk_buff): sk_buff {
 	n.shinfo.gso_segs = skb.shinfo.gso_segs;
 	n.shinfo.gso_type = skb.shinfo.gso_type;
 	skb_frags_share(n.shinfo, skb.shinfo);
+	if (skb.shinfo.destructor_arg !== null) skb_zcopy_set(n, skb.shinfo.destructor_arg);
 	if (machine.tracer !== null) n.journey = machine.tracer.begin(machine, n, skb.journey, 'copy');
 	return n;
 }
@@ -725,6 +729,7 @@ export function pskb_expand_head(skb: sk_buff, nhead: number, ntail: number): nu
 		}
 		old.dataref--;
 		skb.shinfo = sh;
+		if (old.destructor_arg !== null) skb_zcopy_set(skb, old.destructor_arg);
 	} else {
 		head_free(pool, skb.head);
 	}
@@ -833,6 +838,7 @@ function skb_release(skb: sk_buff): void {
 		sh.gso_size = 0;
 		sh.gso_segs = 0;
 		sh.gso_type = 0;
+		if (sh.destructor_arg !== null) skb_zcopy_clear(sh, true);
 		if (pool.shinfos.length < POOL_MAX) pool.shinfos.push(sh);
 	}
 	skb_put_struct(pool, skb);

@@ -11,6 +11,7 @@
 import type { Machine } from '../../kernel/machine.ts';
 import { csum_partial } from '../../lib/checksum.ts';
 import { MAX_SKB_FRAGS, pskb_expand_head, type sk_buff, skb_cloned, type skb_shared_info } from './skbuff.ts';
+import { skb_zcopy_set } from './skbuff_zerocopy.ts';
 
 /** As Linux's: order 3. */
 export const SKB_FRAG_PAGE_SIZE = 32768;
@@ -272,6 +273,7 @@ export function skb_split(skb: sk_buff, skb1: sk_buff, len: number): void {
 	const headlen = skb.len - skb.data_len;
 	const sh = skb.shinfo;
 	const sh1 = skb1.shinfo;
+	if (sh.destructor_arg !== null) skb_zcopy_set(skb1, sh.destructor_arg);
 	if (len < headlen) {
 		const n = headlen - len;
 		skb1.head.set(skb.head.subarray(skb.data + len, skb.tail), skb1.tail);
@@ -326,6 +328,7 @@ export function skb_split(skb: sk_buff, skb1: sk_buff, len: number): void {
 export function skb_shift(tgt: sk_buff, skb: sk_buff, shiftlen: number): number {
 	if (shiftlen > skb.len || tgt.len !== tgt.data_len || skb.len !== skb.data_len) return 0;
 	if (tgt.shinfo.frag_list !== null || skb.shinfo.frag_list !== null) return 0;
+	if (tgt.shinfo.destructor_arg !== null || skb.shinfo.destructor_arg !== null) return 0;
 	if (skb_unclone(tgt) < 0 || skb_unclone(skb) < 0) return 0;
 	const sh = skb.shinfo;
 	const tsh = tgt.shinfo;
@@ -385,6 +388,7 @@ export function skb_try_coalesce(to: sk_buff, from: sk_buff, res: coalesce_resul
 		return true;
 	}
 	if (to.shinfo.frag_list !== null || from.shinfo.frag_list !== null) return false;
+	if (to.shinfo.destructor_arg !== null || from.shinfo.destructor_arg !== null) return false;
 	// What is linear here lies in pooled heads, not pages: only frags can move.
 	if (from.len !== from.data_len) return false;
 	const tsh = to.shinfo;

@@ -61,6 +61,7 @@ export const SOCK_RXQ_OVFL = 11;
 export const SOCK_DBG = 12;
 export const SOCK_NO_CHECK_TX = 13;
 export const SOCK_FILTER_LOCKED = 14;
+export const SOCK_ZEROCOPY = 15;
 
 export const RCV_SHUTDOWN = 1;
 export const SEND_SHUTDOWN = 2;

@@ -1,6 +1,6 @@
 /*
  * net/core/sock_opt.ts: options of every socket: SOL_SOCKET.       Linux: net/core/sock.c (sk_setsockopt, sk_getsockopt)
- * socket(7). What was seen of Linux 6.18: lengths, bounds, errors. Not here: SO_TIMESTAMPING, SO_ZEROCOPY, SO_TXTIME, SO_RESERVE_MEM,
+ * socket(7). What was seen of Linux 6.18: lengths, bounds, errors. Not here: SO_TIMESTAMPING, SO_TXTIME, SO_RESERVE_MEM,
  * SO_ATTACH_BPF and reuseport programs (ENOPROTOOPT).
  */
 import { HZ, NSEC_PER_JIFFY } from '../../kernel/time.ts';
@@ -70,6 +70,7 @@ import {
 	SO_TXREHASH,
 	SO_TYPE,
 	SO_WIFI_STATUS,
+	SO_ZEROCOPY,
 } from '../../uapi/linux/socket.ts';
 import { sk_attach_filter, sk_detach_filter } from './filter.ts';
 import {
@@ -87,6 +88,7 @@ import {
 	SOCK_RXQ_OVFL,
 	SOCK_SNDBUF_LOCK,
 	SOCK_URGINLINE,
+	SOCK_ZEROCOPY,
 	type sock,
 	sock_error,
 	sock_flag,
@@ -238,6 +240,12 @@ export function sk_setsockopt(sk: sock, optname: number, optval: Uint8Array): nu
 			sk.sk_pacing_rate = Math.min(sk.sk_pacing_rate, sk.sk_max_pacing_rate);
 			return 0;
 		}
+		case SO_ZEROCOPY:
+			// Of the Internet's protocols, those that can.
+			if (sk.sk_prot.name !== 'TCP' && sk.sk_prot.name !== 'UDP') return -EOPNOTSUPP;
+			if (val < 0 || val > 1) return -EINVAL;
+			sock_valbool_flag(sk, SOCK_ZEROCOPY, on);
+			return 0;
 		case SO_BUF_LOCK:
 			if ((val & ~(SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK)) !== 0) return -EINVAL;
 			sk.sk_userlocks = val | (sk.sk_userlocks & ~(SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK));
@@ -402,6 +410,9 @@ export function sk_getsockopt(sk: sock, optname: number, optval: Uint8Array): nu
 			break;
 		case SO_BUF_LOCK:
 			v = sk.sk_userlocks & (SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK);
+			break;
+		case SO_ZEROCOPY:
+			v = Number(sock_flag(sk, SOCK_ZEROCOPY));
 			break;
 		case SO_WIFI_STATUS:
 		case SO_NOFCS:

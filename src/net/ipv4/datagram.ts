@@ -19,7 +19,7 @@ import {
 	ENOPROTOOPT,
 	EOPNOTSUPP,
 } from '../../uapi/asm-generic/errno.ts';
-import { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_LOCAL } from '../../uapi/linux/errqueue.ts';
+import { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_LOCAL, SO_EE_ORIGIN_ZEROCOPY } from '../../uapi/linux/errqueue.ts';
 import { RT_SCOPE_LINK } from '../../uapi/linux/rtnetlink.ts';
 import { IPSTATS_MIB_OUTNOROUTES } from '../../uapi/linux/snmp.ts';
 import {
@@ -32,6 +32,7 @@ import {
 	sockaddr,
 } from '../../uapi/linux/socket.ts';
 import { put_cmsg, skb_copy_datagram_msg, sock_recv_cmsgs } from '../core/datagram.ts';
+import { sock_exterr } from '../core/errqueue.ts';
 import { flowi4, flowi4_init_output } from '../core/flow.ts';
 import {
 	alloc_skb,
@@ -94,19 +95,6 @@ export const icmp_err_convert_fatal: readonly boolean[] = [
 	true,
 	true,
 ];
-
-/** struct sock_extended_err, and where the packet's destination was. Stands in skb.cb while the skb is in the error queue. */
-export class sock_exterr {
-	ee_errno = 0;
-	ee_origin = 0;
-	ee_type = 0;
-	ee_code = 0;
-	ee_info = 0;
-	ee_data = 0;
-	/** Destination of the packet that the error is about. */
-	addr = 0;
-	port = 0;
-}
 
 /** Connects: routes once, takes source address and peer. Return: 0 or -errno. */
 export function ip4_datagram_connect(sk: sock, addr: sockaddr, _flags: number): number {
@@ -204,10 +192,12 @@ export function ip_recv_error(sk: sock, msg: msghdr): number {
 	if (copied < skb.len) msg.msg_flags |= MSG_TRUNC;
 	skb_copy_datagram_msg(skb, 0, msg, copied);
 	sock_recv_cmsgs(msg, sk, skb);
-	const name = new sockaddr(AF_INET);
-	name.sin_addr = e.addr;
-	name.sin_port = e.port;
-	msg.msg_name = name;
+	if (e.ee_origin !== SO_EE_ORIGIN_ZEROCOPY) {
+		const name = new sockaddr(AF_INET);
+		name.sin_addr = e.addr;
+		name.sin_port = e.port;
+		msg.msg_name = name;
+	}
 
 	// struct sock_extended_err and the offender's sockaddr_in.
 	const data = new Uint8Array(32);

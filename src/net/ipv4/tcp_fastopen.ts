@@ -335,7 +335,7 @@ export function tcp_fastopen_defer_connect(sk: sock, _err: { v: number }): boole
 		return true;
 	}
 	// The SYN asks for a cookie.
-	tp.fastopen_req = { cookie, data: null, size: 0, copied: 0 };
+	tp.fastopen_req = { cookie, data: null, size: 0, copied: 0, uarg: null };
 	return false;
 }
 

@@ -19,6 +19,7 @@ import { type dst_entry, dst_metric, dst_mtu } from '../core/dst.ts';
 import { CHECKSUM_PARTIAL, type sk_buff, skb_cloned, skb_push, skb_reset_transport_header } from '../core/skbuff.ts';
 import { skb_append_data, skb_unclone } from '../core/skbuff_frags.ts';
 import { __skb_queue_tail } from '../core/skbuff_queue.ts';
+import { skb_zcopy_set } from '../core/skbuff_zerocopy.ts';
 import { NET_INC_STATS, TCP_INC_STATS } from '../core/snmp.ts';
 import { SOCK_DONE, SOCK_RCVBUF_LOCK, skb_set_owner_w, type sock, sock_reset_flag } from '../core/sock.ts';
 import { sk_mem_charge } from '../core/sock_mem.ts';
@@ -143,6 +144,7 @@ function tcp_syn_data_skb(sk: sock, syn: sk_buff): sk_buff | null {
 	cb.tcp_gso_segs = 1;
 	cb.tcp_gso_size = 0;
 	if (space > 0 && fo.data !== null) skb_append_data(skb, fo.data, 0, space);
+	skb_zcopy_set(skb, fo.uarg);
 	fo.copied = skb.len;
 	if (skb.len === fo.size) fo.data = null;
 	return skb;

@@ -4,9 +4,9 @@
  * Walk: tcp_sendmsg -> tcp_send_mss (how large a segment) -> tcp_stream_alloc_skb, tcp_skb_entail -> skb_append_data -> tcp_push -> tcp_output.
  * A segment is filled up to `size_goal` (as many MSS as TSO takes at once); tcp_write_xmit cuts it to what window and congestion allow.
  * Nothing waits: when the buffer is full, what was taken is returned, or -EAGAIN; the system call layer sleeps and asks again.
- * RFC 9293 3.9.1.2 (SEND), RFC 7413 (data in the SYN). Not here: MSG_ZEROCOPY, MSG_SPLICE_PAGES.
+ * RFC 9293 3.9.1.2 (SEND), RFC 7413 (data in the SYN). Not here: MSG_SPLICE_PAGES.
  */
-import { EAGAIN, EALREADY, EINPROGRESS, EINVAL, EOPNOTSUPP, EPIPE } from '../../uapi/asm-generic/errno.ts';
+import { EAGAIN, EALREADY, EINPROGRESS, EINVAL, ENOBUFS, EOPNOTSUPP, EPIPE } from '../../uapi/asm-generic/errno.ts';
 import { LINUX_MIB_TCPAUTOCORKING } from '../../uapi/linux/snmp.ts';
 import {
 	AF_UNSPEC,
@@ -15,14 +15,17 @@ import {
 	MSG_FASTOPEN,
 	MSG_MORE,
 	MSG_OOB,
+	MSG_ZEROCOPY,
 	type msghdr,
 } from '../../uapi/linux/socket.ts';
 import { TCP_NO_QUEUE, TCP_RECV_QUEUE, TCPHDR_ACK, TCPHDR_PSH } from '../../uapi/linux/tcp.ts';
+import { NETIF_F_SG } from '../core/netdevice.ts';
 import { alloc_skb, CHECKSUM_PARTIAL, kfree_skb, type sk_buff, skb_reserve } from '../core/skbuff.ts';
 import { skb_append_data } from '../core/skbuff_frags.ts';
 import { __skb_queue_tail } from '../core/skbuff_queue.ts';
+import { msg_zerocopy_realloc, skb_zcopy, skb_zerocopy_iter_stream, type ubuf_info } from '../core/skbuff_zerocopy.ts';
 import { NET_INC_STATS } from '../core/snmp.ts';
-import { SEND_SHUTDOWN, type sock, sock_error } from '../core/sock.ts';
+import { SEND_SHUTDOWN, SOCK_ZEROCOPY, type sock, sock_error, sock_flag } from '../core/sock.ts';
 import {
 	sk_enter_memory_pressure,
 	sk_forced_mem_schedule,
@@ -223,7 +226,15 @@ export function tcp_sendmsg_fastopen(sk: sock, msg: msghdr, flags: number, copie
 	if ((sk.net.ipv4.sysctl_tcp_fastopen & TFO_CLIENT_ENABLE) === 0) return -EOPNOTSUPP;
 	if (msg.msg_name !== null && msg.msg_name.sa_family === AF_UNSPEC) return -EOPNOTSUPP;
 	if (tp.fastopen_req !== null) return -EALREADY;
-	const req = { cookie: new tcp_fastopen_cookie(), data: msg.msg_iov, size: msg.msg_iov.length, copied: 0 };
+	const req = {
+		cookie: new tcp_fastopen_cookie(),
+		data: msg.msg_iov,
+		size: msg.msg_iov.length,
+		copied: 0,
+		uarg: msg.msg_ubuf as ubuf_info | null,
+	};
+	// Ask for one, unless it is known.
+	req.cookie.len = 0;
 	tp.fastopen_req = req;
 	if (inet.defer_connect) {
 		const err = tcp_connect(sk);
@@ -255,6 +266,32 @@ function sk_stream_wait_connect(sk: sock): number {
 const fastopen_copied = { v: 0 };
 const goal = { v: 0 };
 
+/** A MSG_ZEROCOPY send begins, or goes on: msg_ubuf accounts for it until the system call ends (msg_zerocopy_done). Return: 0 or -ENOBUFS. */
+function tcp_sendmsg_zerocopy(sk: sock, msg: msghdr): number {
+	if (msg.msg_ubuf !== null || !sock_flag(sk, SOCK_ZEROCOPY)) return 0;
+	const tail = tcp_write_queue_tail(sk);
+	const uarg = msg_zerocopy_realloc(sk, msg.msg_iov.length, tail === null ? null : skb_zcopy(tail));
+	if (uarg === null) return -ENOBUFS;
+	if ((sk.sk_route_caps & NETIF_F_SG) === 0) uarg.zerocopy = false;
+	msg.msg_ubuf = uarg;
+	return 0;
+}
+
+/** Where the piece of the iovec that holds byte `at` of msg_iov ends. */
+function iov_piece_end(msg: msghdr, at: number): number {
+	const size = msg.msg_iov.length;
+	if (msg.msg_iovlen === null) return size;
+	let whole = 0;
+	for (const n of msg.msg_iovlen) whole += n;
+	// msg_iov may be what is left of it.
+	let end = size - whole;
+	for (const n of msg.msg_iovlen) {
+		end += n;
+		if (end > at) return end;
+	}
+	return size;
+}
+
 /**
  * Takes a process's bytes. Context: process; never waits.
  * Return: how many it took; -EAGAIN when there is no room (or no connection yet); else -errno.
@@ -262,6 +299,12 @@ const goal = { v: 0 };
 export function tcp_sendmsg(sk: sock, msg: msghdr, flags: number): number {
 	const tp = tcp_sk(sk);
 	let copied_syn = 0;
+	let uarg: ubuf_info | null = null;
+	if ((flags & MSG_ZEROCOPY) !== 0 && msg.msg_iov.length > 0) {
+		const err = tcp_sendmsg_zerocopy(sk, msg);
+		if (err !== 0) return err;
+		uarg = msg.msg_ubuf as ubuf_info | null;
+	}
 	if (((flags & MSG_FASTOPEN) !== 0 || inet_sk(sk).defer_connect) && !tp.repair) {
 		fastopen_copied.v = 0;
 		const err = tcp_sendmsg_fastopen(sk, msg, flags, fastopen_copied);
@@ -280,6 +323,8 @@ export function tcp_sendmsg(sk: sock, msg: msghdr, flags: number): number {
 	}
 	const from = msg.msg_iov;
 	const size = from.length;
+	// Without scatter-gather the bytes are copied all the same.
+	const zerocopy = uarg !== null && (sk.sk_route_caps & NETIF_F_SG) !== 0 ? uarg : null;
 	let at = copied_syn;
 	const mss_now = tcp_send_mss(sk, goal, flags);
 	// The functions below may use `goal` for another socket's call.
@@ -307,7 +352,12 @@ export function tcp_sendmsg(sk: sock, msg: msghdr, flags: number): number {
 			err = -EAGAIN;
 			break;
 		}
-		copy = skb_append_data(skb, from, at, copy);
+		let charge = skb.truesize;
+		copy =
+			zerocopy === null
+				? skb_append_data(skb, from, at, copy)
+				: skb_zerocopy_iter_stream(skb, zerocopy, from, at, iov_piece_end(msg, at), copy);
+		charge = skb.truesize - charge;
 		const cb = TCP_SKB_CB(skb);
 		if (copy === 0) {
 			// No frag left: this segment is as large as it gets.
@@ -315,8 +365,8 @@ export function tcp_sendmsg(sk: sock, msg: msghdr, flags: number): number {
 			full = true;
 			continue;
 		}
-		sk_wmem_queued_add(sk, copy);
-		sk_mem_charge(sk, copy);
+		sk_wmem_queued_add(sk, charge);
+		sk_mem_charge(sk, charge);
 		if (at === copied_syn) cb.tcp_flags &= ~TCPHDR_PSH;
 		tp.write_seq = (tp.write_seq + copy) | 0;
 		cb.end_seq = (cb.end_seq + copy) | 0;

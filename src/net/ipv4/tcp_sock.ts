@@ -13,6 +13,7 @@ import type { flowi4 } from '../core/flow.ts';
 import type { net } from '../core/net_namespace.ts';
 import type { sk_buff } from '../core/skbuff.ts';
 import { sk_buff_head } from '../core/skbuff_queue.ts';
+import type { ubuf_info } from '../core/skbuff_zerocopy.ts';
 import { NET_INC_STATS } from '../core/snmp.ts';
 import type { sock } from '../core/sock.ts';
 import type { inet_bind_bucket, inet_hash_node } from './inet_hashtables.ts';
@@ -659,6 +660,8 @@ export interface tcp_fastopen_request {
 	data: Uint8Array | null;
 	size: number;
 	copied: number;
+	/** What accounts for the data's memory (MSG_ZEROCOPY). */
+	uarg: ubuf_info | null;
 }
 
 /** An MD5 key of RFC 2385: for peers in addr/prefixlen, on interface l3index (0: any). */

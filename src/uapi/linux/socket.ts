@@ -301,6 +301,10 @@ export class msghdr {
 	msg_iov: Uint8Array;
 	msg_control: cmsghdr[] = [];
 	msg_flags = 0;
+	/** Lengths of the iovec's pieces that msg_iov is of; null: one piece. */
+	msg_iovlen: readonly number[] | null = null;
+	/** The kernel's: what a MSG_ZEROCOPY send that goes on is accounted by. */
+	msg_ubuf: unknown = null;
 
 	constructor(iov: Uint8Array, name: sockaddr | null = null) {
 		this.msg_iov = iov;
