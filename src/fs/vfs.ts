@@ -4,7 +4,7 @@
  */
 import type { task_struct } from '../kernel/sched.ts';
 import { sysctl_paths, sysctl_read, sysctl_write } from '../kernel/sysctl.ts';
-import { EACCES, EISDIR, ENOENT } from '../uapi/asm-generic/errno.ts';
+import { EACCES, EINVAL, EISDIR, ENOENT } from '../uapi/asm-generic/errno.ts';
 import { proc_net_read, proc_net_readdir, proc_net_write } from './proc_net.ts';
 import { sysfs_read, sysfs_readdir, sysfs_write } from './sysfs.ts';
 
@@ -35,6 +35,28 @@ function proc_path(task: task_struct, path: string): string {
 	);
 }
 
+/** The task that /proc/PID… is of, and the rest of the path; null when there is none. */
+function proc_task(task: task_struct, p: string): { of: task_struct; rest: string } | null {
+	const m = /^\/proc\/(self|thread-self|\d+)(\/.*)?$/.exec(p);
+	if (m === null) return null;
+	const rest = m[2] ?? '';
+	if (!/^\d/.test(m[1])) return { of: task, rest };
+	for (const t of task.machine.tasks) if (t.pid === Number(m[1])) return { of: t, rest };
+	return null;
+}
+
+/** What a symbolic link of the kernel's says. Return: it, or -errno. */
+export function kernel_readlink(task: task_struct, path: string): string | number {
+	const p = normalize_path(path);
+	if (p === '/proc/self') return String(task.pid);
+	const who = proc_task(task, p);
+	const m = who === null ? null : /^\/fd\/(\d+)$/.exec(who.rest);
+	if (who === null || m === null) return typeof kernel_readdir(task, p) === 'number' ? -ENOENT : -EINVAL;
+	const f = who.of.files[Number(m[1])];
+	if (f === undefined || f === null) return -ENOENT;
+	return f.link === undefined ? 'anon_inode:[file]' : f.link();
+}
+
 /** Whether the kernel makes this path itself. */
 export function is_kernel_path(path: string): boolean {
 	return /^\/(proc|sys)(\/|$)/.test(path);
@@ -59,9 +81,9 @@ export function kernel_read(task: task_struct, path: string): string | number {
 			return 'Linux version 6.18.0 (linnet)\n';
 		case '/proc/kmsg':
 			return m.log_buf.map((r) => `<${r.level}>[${(r.ts / 1e9).toFixed(6).padStart(12)}] ${r.text}\n`).join('');
-		case '/proc/self/comm':
-			return task.comm + '\n';
 	}
+	const who = proc_task(task, p);
+	if (who !== null && who.rest === '/comm') return who.of.comm + '\n';
 	return typeof kernel_readdir(task, p) === 'number' ? -ENOENT : -EISDIR;
 }
 
@@ -81,13 +103,21 @@ export function kernel_readdir(task: task_struct, path: string): string[] | numb
 	const net = task.nsproxy.net_ns;
 	switch (p) {
 		case '/proc':
-			return ['kmsg', 'net', 'self', 'sys', 'uptime', 'version'];
-		case '/proc/self':
-			return ['comm', 'net'];
+			return [
+				...[...task.machine.tasks].map((t) => String(t.pid)).sort((a, b) => Number(a) - Number(b)),
+				...['kmsg', 'net', 'self', 'sys', 'uptime', 'version'],
+			];
 		case '/sys':
 			return ['class'];
 		case '/sys/class':
 			return ['net'];
+	}
+	const who = proc_task(task, p);
+	if (who !== null && who.rest === '') return ['comm', 'fd', 'net'];
+	if (who !== null && who.rest === '/fd') {
+		const fds: string[] = [];
+		for (let i = 0; i < who.of.files.length; i++) if (who.of.files[i] !== null) fds.push(String(i));
+		return fds;
 	}
 	if (p === '/proc/net') return proc_net_readdir(net, '');
 	if (p.startsWith('/proc/net/')) return proc_net_readdir(net, p.slice(10));

@@ -27,6 +27,8 @@ export interface file {
 	readonly wait: wait_queue_head | null;
 	/** Last close. */
 	release(): void;
+	/** What the link in /proc/PID/fd says ('socket:[12]'). */
+	link?: () => string;
 }
 
 export class nsproxy {

@@ -4,7 +4,14 @@
  */
 
 import { type epoll_event, sys_epoll_create, sys_epoll_ctl, sys_epoll_wait } from '../fs/eventpoll.ts';
-import { is_kernel_path, kernel_read, kernel_readdir, kernel_write, normalize_path } from '../fs/vfs.ts';
+import {
+	is_kernel_path,
+	kernel_read,
+	kernel_readdir,
+	kernel_readlink,
+	kernel_write,
+	normalize_path,
+} from '../fs/vfs.ts';
 import type { Machine } from '../kernel/machine.ts';
 import { do_exit, fd_install, type file, nsproxy, send_sig, task_struct } from '../kernel/sched.ts';
 import { wait_event } from '../kernel/wait.ts';
@@ -355,6 +362,12 @@ export class Process {
 		const bytes = typeof data === 'string' ? utf8(data) : data;
 		if (is_kernel_path(p)) return kernel_write(this.task, p, utf8_decode(bytes));
 		return this.task.machine.rootfs.write(p, bytes, append);
+	}
+
+	/** readlink(2) of the kernel's links (/proc/PID/fd/N); the disk's are not known. Return: text, or -errno. */
+	readlink(path: string): string | number {
+		const p = this.path(path);
+		return is_kernel_path(p) ? kernel_readlink(this.task, p) : -EINVAL;
 	}
 
 	/** Names in the file system's order, or -errno. */
