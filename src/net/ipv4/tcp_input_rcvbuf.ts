@@ -138,8 +138,8 @@ export function tcp_ecn_queue_cwr(tp: tcp_sock): void {
 /** The peer slowed down: no more echoes. Its window may be one segment, so the ACK may not wait. */
 export function tcp_ecn_accept_cwr(sk: sock, skb: sk_buff): void {
 	const cb = TCP_SKB_CB(skb);
-	if ((cb.tcp_flags & TCPHDR_CWR) === 0) return;
 	const tp = tcp_sk(sk);
+	if ((cb.tcp_flags & TCPHDR_CWR) === 0 || (tp.ecn_flags & TCP_ECN_MODE_RFC3168) === 0) return;
 	tp.ecn_flags &= ~TCP_ECN_DEMAND_CWR;
 	if (cb.seq !== cb.end_seq) tp.icsk_ack_pending |= ICSK_ACK_NOW;
 }
