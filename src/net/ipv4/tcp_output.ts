@@ -615,5 +615,6 @@ export function tcp_send_delayed_ack(sk: sock): void {
 		if (timeout >= due) timeout = due;
 	}
 	tp.icsk_ack_pending |= ICSK_ACK_SCHED | ICSK_ACK_TIMER;
-	mod_timer(tp.icsk_delack_timer, timeout);
+	// No time at all (a FIN before any data) is the next tick.
+	mod_timer(tp.icsk_delack_timer, Math.max(timeout, now + 1));
 }
