@@ -101,7 +101,7 @@ export function tcp_update_pacing_rate(sk: sock): void {
 	const ipv4 = sk.net.ipv4;
 	// percent / 100, srtt is us << 3: 1e6 * 8 / 100.
 	let rate = tp.mss_cache * 80000;
-	rate *= tp.snd_cwnd < tp.snd_ssthresh / 2 ? ipv4.sysctl_tcp_pacing_ss_ratio : ipv4.sysctl_tcp_pacing_ca_ratio;
+	rate *= tp.snd_cwnd < tp.snd_ssthresh >> 1 ? ipv4.sysctl_tcp_pacing_ss_ratio : ipv4.sysctl_tcp_pacing_ca_ratio;
 	rate *= Math.max(tp.snd_cwnd, tp.packets_out);
 	if (tp.srtt_us !== 0) rate = Math.floor(rate / tp.srtt_us);
 	sk.sk_pacing_rate = Math.min(rate, sk.sk_max_pacing_rate);
@@ -245,8 +245,8 @@ export function tcp_skb_spurious_retrans(tp: tcp_sock, skb: sk_buff): boolean {
 /** Nothing was retransmitted, or what was acknowledged was sent before it. */
 function tcp_packet_delayed(tp: tcp_sock): boolean {
 	if (tp.retrans_stamp !== 0) return tcp_tsopt_ecr_before(tp, tp.retrans_stamp);
-	// The SYN's ACK clears the stamp though it was retransmitted.
-	return tp.sk.sk_state !== TCP_SYN_SENT;
+	// The SYN's ACK clears the stamp though it was retransmitted; so does the end of a recovery without SACK, while the state stays.
+	return tp.sk.sk_state !== TCP_SYN_SENT && (tcp_is_sack(tp) || before(tp.snd_una, tp.high_seq));
 }
 
 function tcp_may_undo(tp: tcp_sock): boolean {
@@ -355,7 +355,8 @@ function tcp_try_to_open(sk: sock, flag: number): void {
 /** Something is lost: fast retransmit, and the window shrinks until what is out now is acknowledged. */
 export function tcp_enter_recovery(sk: sock, ece_ack: boolean): void {
 	const tp = tcp_sk(sk);
-	tp.retrans_stamp = 0;
+	// The clock of the retransmissions starts with the first of this recovery, unless older ones are still out.
+	tcp_retrans_stamp_cleanup(sk);
 	NET_INC_STATS(sk.net, tcp_is_reno(tp) ? LINUX_MIB_TCPRENORECOVERY : LINUX_MIB_TCPSACKRECOVERY);
 	tp.prior_ssthresh = 0;
 	tcp_init_undo(tp);
