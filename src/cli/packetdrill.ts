@@ -145,14 +145,20 @@ function scriptsOf(path: string): string[] {
 		.map((f) => join(path, f));
 }
 
-/** The scripts that commands of a test may run: what lies beside it and is no test. */
-function filesBeside(path: string): Map<string, string> {
-	const dir = dirname(path);
+/** The files that commands of a test may run: those that it names (./defaults.sh, ../common/defaults.sh), and those that these name. */
+export function filesNamed(path: string, text: string): Map<string, string> {
 	const files = new Map<string, string>();
-	for (const name of readdirSync(dir)) {
-		if (!/\.(sh|py)$/.test(name)) continue;
-		files.set(name, readFileSync(join(dir, name), 'utf8'));
-	}
+	const dir = dirname(path);
+	const look = (t: string): void => {
+		for (const [name] of t.matchAll(/\.{1,2}\/[\w./-]*\w/g)) {
+			const file = join(dir, name);
+			if (files.has(name) || !existsSync(file) || !statSync(file).isFile()) continue;
+			const content = readFileSync(file, 'utf8');
+			files.set(name, content);
+			look(content);
+		}
+	};
+	look(text);
 	return files;
 }
 
@@ -183,7 +189,8 @@ export async function runFile(file: string, given: Flags): Promise<Outcome> {
 	const started = performance.now();
 	const outcome: Outcome = { file, error: null, ms: 0, warnings: [], output: '' };
 	try {
-		const script = parseScript(file, readFileSync(file, 'utf8'), given.define);
+		const text = readFileSync(file, 'utf8');
+		const script = parseScript(file, text, given.define);
 		const flags = flagsOf(script, given);
 		if (!flags.dry_run) {
 			const config: RunConfig = {
@@ -208,7 +215,7 @@ export async function runFile(file: string, given: Flags): Promise<Outcome> {
 					gateway_ip: flags.gateway_ip,
 					prefix: prefixOf(flags.netmask_ip),
 					mtu: flags.mtu,
-					files: filesBeside(file),
+					files: filesNamed(file, text),
 					seed: flags.seed,
 				},
 				async (kernel) => {

@@ -18,10 +18,13 @@ export interface MachineConfig {
 	gateway_ip: string;
 	prefix: number;
 	mtu: number;
-	/** Files beside the script that its commands may run, by name. */
+	/** Files that its commands may run, by path from the script's folder. */
 	files: Map<string, string>;
 	seed: number;
 }
+
+/** Where scripts' commands run: deep enough for ../../common/x.sh. */
+const CWD = '/root/suite/topic/case';
 
 const F_GETFL = 3;
 const F_SETFL = 4;
@@ -194,7 +197,7 @@ class LinnetKernel implements Kernel {
 
 	async command(script: string): Promise<{ status: number; output: string }> {
 		const r = await this.host.sh(script, {
-			cwd: '/root',
+			cwd: CWD,
 			// The shell's parent is process 0 ($PPID).
 			env: { PACKETDRILL_PID: '0' },
 		});
@@ -212,17 +215,32 @@ class LinnetKernel implements Kernel {
 	}
 }
 
+/** `path` from the folder `base`, without its dots. */
+function resolve(base: string, path: string): string {
+	const parts = base.split('/');
+	for (const p of path.split('/')) {
+		if (p === '..') parts.pop();
+		else if (p !== '.' && p !== '') parts.push(p);
+	}
+	return parts.join('/');
+}
+
 /** Boots a machine as packetdrill sets one up, and runs `work` on it. Throws what `work` throws. */
 export async function withLinnetKernel(config: MachineConfig, work: (kernel: Kernel) => Promise<void>): Promise<void> {
 	const world = new World({ seed: config.seed });
 	const files: Record<string, string> = {};
+	files[`${CWD}/.keep`] = '';
 	for (const [name, text] of config.files)
-		files[`/root/${name}`] = name === 'set_sysctls.py' ? '#!/bin/bash\nset_sysctls.py "$@"\n' : text;
+		files[resolve(CWD, name)] = /(^|\/)set_sysctls\.py$/.test(name) ? '#!/bin/bash\nset_sysctls.py "$@"\n' : text;
 	const host = world.host('packetdrill', { files, programs: new Map([['set_sysctls.py', set_sysctls]]) });
 	const tun = tun_create(host.machine.init_net, 'tun0');
 	if (typeof tun === 'number') throw new Error(`packetdrill: no TUN device: error ${-tun}`);
 	await host.must(
-		`${config.files.size > 0 ? 'chmod +x /root/*\n' : ''}ip link set dev tun0 mtu ${config.mtu} up\nip addr add ${config.local_ip}/${config.prefix} dev tun0\nip route add ${config.remote_ip}/32 dev tun0${config.gateway_ip === config.local_ip ? '' : ` via ${config.gateway_ip} onlink`}`,
+		`${Object.keys(files)
+			.map((f) => `chmod +x ${f}\n`)
+			.join(
+				'',
+			)}ip link set dev tun0 mtu ${config.mtu} up\nip addr add ${config.local_ip}/${config.prefix} dev tun0\nip route add ${config.remote_ip}/32 dev tun0${config.gateway_ip === config.local_ip ? '' : ` via ${config.gateway_ip} onlink`}`,
 	);
 	const kernel = new LinnetKernel(world, host, tun);
 	try {
