@@ -111,8 +111,9 @@ export function tun_get_user(tfile: tun_file, packet: Uint8Array): number {
 	// As Linux: what is larger than a page lies in pages; short ones have so much room behind them, where queues join segments.
 	const paged = packet.length + NET_SKB_PAD >= PAGE_SIZE;
 	const linear = paged ? SKB_MAX_ORDER_0 - NET_SKB_PAD : packet.length;
-	const skb = netdev_alloc_skb(dev, linear);
-	skb.end = linear_size(linear + NET_SKB_PAD);
+	const room = linear_size(linear + NET_SKB_PAD);
+	const skb = netdev_alloc_skb(dev, room - NET_SKB_PAD);
+	skb.end = room;
 	skb.head.set(paged ? packet.subarray(0, linear) : packet, skb_put(skb, linear));
 	if (paged) skb_append_data(skb, packet, linear, packet.length - linear);
 	skb.truesize = tun_truesize(packet.length);
