@@ -108,6 +108,12 @@ abstract class Medium {
 	/** Frames that were lost to chance or a full queue. */
 	lost = 0;
 
+	/** Whether any frame is on its way. */
+	get carries(): boolean {
+		for (const end of this.ends) if (end.carries) return true;
+		return false;
+	}
+
 	/** @internal A NIC sends. */
 	send(
 		from: End,
@@ -259,6 +265,10 @@ class End implements Cable {
 		if (up === this.up) return;
 		this.up = up;
 		this.port?.set_link(up, this.medium.options.rate > 0 ? Math.round(this.medium.options.rate / 1e6) : 10000);
+	}
+
+	get carries(): boolean {
+		return this.head < this.queue.length;
 	}
 
 	enqueue(flight: Flight): void {

@@ -11,6 +11,8 @@
  *
  * Time is virtual and passes only while a command waits, or in `run`: as fast as possible, or `paced` by a real clock.
  * The same seed gives the same packets at the same times.
+ * Guests (sockets that code outside of the world holds) keep it going too: it hurries while something of theirs is under way, and keeps to
+ * real time while they only wait: for what they wait may come from outside.
  */
 
 import type { Scheduler, task_struct } from '../kernel/sched.ts';
@@ -32,6 +34,16 @@ export interface WorldOptions {
 
 /** A span of time: ms, or text such as '2s', '150ms', '5d', '1h30m', '10us'. */
 export type Duration = number | string;
+
+/** Code outside of the world that holds something in it (src/sockets: Node's and browsers' code with sockets). */
+export interface Guest {
+	/** It keeps the process that runs the world alive. */
+	readonly alive: boolean;
+	/** Something of its own is under way that time brings on: the world need not wait for a real clock. */
+	busy(): boolean;
+	/** The next thing to do outside: one callback. null: none. Each is called on its own, outside of the world's promises. */
+	next(): (() => void) | null;
+}
 
 const UNITS: Record<string, number> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9, d: 86400e9 };
 
@@ -66,7 +78,34 @@ function macrotask(): Promise<void> {
 	});
 }
 
+/** Runs `work` from the event loop: what it throws is nobody's rejection. */
+function calledOutside(work: () => void): Promise<void> {
+	return new Promise((resolve) => {
+		const run = () => {
+			try {
+				work();
+			} finally {
+				resolve();
+			}
+		};
+		if (typeof setImmediate === 'function') setImmediate(run);
+		else {
+			const channel = new MessageChannel();
+			channel.port1.onmessage = () => {
+				channel.port1.close();
+				run();
+			};
+			channel.port2.postMessage(null);
+		}
+	});
+}
+
 const MICROTASKS = 64;
+/** Callbacks of guests in a row, before something happens in the world. */
+const GUEST_TURNS = 64;
+/** Worlds without guests look this often (ms) whether anything came from outside. */
+const LOOK_MS = 50;
+const TIMEOUT_MAX = 2 ** 31 - 1;
 
 export class World implements Scheduler {
 	readonly clock: EventQueue;
@@ -82,6 +121,11 @@ export class World implements Scheduler {
 	/** Jobs that the caller waits for. */
 	private jobs = 0;
 	private pace: number;
+	private guests: Set<Guest> = new Set();
+	/** A real clock that virtual time goes by, while it does: where both were when that began, and virtual ms per real one. */
+	private tempo: { real: number; virtual: number; rate: number } | null = null;
+	/** Ends the loop's waiting for the real clock. */
+	private nudge: (() => void) | null = null;
 
 	constructor(options: WorldOptions = {}) {
 		this.seed = options.seed ?? 1;
@@ -145,8 +189,8 @@ export class World implements Scheduler {
 		return roots.filter((j) => j.records.length > 0).map((j) => explain(j, look));
 	}
 
-	/** What the rules of all hosts say, as iptables-save prints them. */
-	private async ruleTexts(): Promise<RuleLookup> {
+	/** @internal What the rules of all hosts say, as iptables-save prints them. */
+	async ruleTexts(): Promise<RuleLookup> {
 		const texts = new Map<string, string>();
 		for (const h of this.hosts.values()) {
 			if (h.machine.init_net.xt.tables.every((t) => t.length === 0)) continue;
@@ -235,22 +279,95 @@ export class World implements Scheduler {
 		this.drive();
 	}
 
+	/** @internal A guest comes, or goes. */
+	attach(guest: Guest): void {
+		this.guests.add(guest);
+		this.notify();
+	}
+
+	/** @internal */
+	detach(guest: Guest): void {
+		this.guests.delete(guest);
+		this.notify();
+	}
+
+	/** @internal Guests have something to do, or something about them has changed. */
+	notify(): void {
+		this.woken = true;
+		this.drive();
+	}
+
+	/** @internal Code from outside is about to call the kernel of a host: where time goes by a real clock, it is now what that says. */
+	enter(): void {
+		if (this.tempo !== null) {
+			const t = Math.min(this.clock.next_time, this.tempoNow());
+			if (t > this.clock.now) this.clock.now = t;
+		}
+		this.notify();
+	}
+
 	private drive(): void {
+		this.nudge?.();
 		if (this.driving !== null) return;
 		this.driving = this.loop().then((stuck) => {
 			this.driving = null;
-			if (stuck ? this.runnable > 0 || this.goals.length > 0 : this.wanted()) this.drive();
+			this.tempo = null;
+			// Stuck as it was, somebody may have started something meanwhile, and sleep by now.
+			if (stuck && this.clock.size === 0 ? this.runnable > 0 || this.goals.length > 0 || this.guests.size > 0 : this.wanted()) this.drive();
 		});
 	}
 
 	private wanted(): boolean {
-		return this.jobs > 0 || this.goals.length > 0 || this.runnable > 0;
+		return this.jobs > 0 || this.goals.length > 0 || this.runnable > 0 || this.guests.size > 0;
+	}
+
+	/** Virtual ms per real ms; 0: as fast as possible. */
+	private rate(): number {
+		if (this.pace > 0) return this.pace;
+		if (this.jobs > 0 || this.goals.length > 0) return 0;
+		for (const g of this.guests) if (g.busy()) return 0;
+		for (const l of this.links) if (l.carries) return 0;
+		for (const s of this.switches.values()) if (s.carries) return 0;
+		return 1;
+	}
+
+	private tempoNow(): number {
+		const { real, virtual, rate } = this.tempo!;
+		return Math.floor(virtual + (performance.now() - real) * 1e6 * rate);
+	}
+
+	/** Waits at most `ms` for the real clock; whatever happens meanwhile ends it. */
+	private async doze(ms: number): Promise<void> {
+		if (this.woken) return;
+		let kept = this.jobs > 0 || this.goals.length > 0;
+		for (const g of this.guests) kept ||= g.alive;
+		await new Promise<void>((resolve) => {
+			const timer = setTimeout(resolve, Math.min(ms, TIMEOUT_MAX));
+			if (!kept && typeof timer === 'object') timer.unref();
+			this.nudge = () => {
+				clearTimeout(timer);
+				resolve();
+			};
+		});
+		this.nudge = null;
+	}
+
+	/** Lets guests do what they have to. Return: whether they are done. */
+	private async visit(): Promise<boolean> {
+		let turns = 0;
+		for (const g of this.guests) {
+			for (let work = g.next(); work !== null; work = g.next()) {
+				await calledOutside(work);
+				if (++turns >= GUEST_TURNS) return false;
+			}
+		}
+		if (turns > 0) await macrotask();
+		return true;
 	}
 
 	/** Return: whether it ended since every process sleeps and nothing will ever happen. */
 	private async loop(): Promise<boolean> {
 		const clock = this.clock;
-		let started = this.pace > 0 ? { real: performance.now(), virtual: clock.now } : null;
 		for (;;) {
 			const woken = this.woken;
 			this.woken = false;
@@ -259,31 +376,38 @@ export class World implements Scheduler {
 				await macrotask();
 				continue;
 			}
-			if (!this.wanted()) return false;
-			if (started !== null) {
-				const due =
-					started.real + (Math.min(clock.next_time, this.goals[0]?.at ?? Infinity) - started.virtual) / 1e6 / this.pace;
-				const wait = due - performance.now();
-				if (wait > 1) {
-					await new Promise((resolve) => setTimeout(resolve, Math.min(wait, 50)));
-					if (wait > 50) continue;
-				}
-				started = { real: performance.now(), virtual: Math.max(clock.now, started.virtual) };
+			let most = 10000;
+			if (this.guests.size > 0) {
+				if (!(await this.visit())) most = 1;
+				else if (this.woken) continue;
 			}
+			if (!this.wanted()) return false;
 			const goal = this.goals.length > 0 ? this.goals[0].at : Infinity;
+			let until = goal;
+			const rate = this.rate();
+			if (rate === 0) this.tempo = null;
+			else {
+				if (this.tempo?.rate !== rate) this.tempo = { real: performance.now(), virtual: clock.now, rate };
+				const next = Math.min(clock.next_time, goal);
+				const wait = this.tempo.real + (next - this.tempo.virtual) / 1e6 / rate - performance.now();
+				if (wait > 1) {
+					await this.doze(this.guests.size > 0 ? wait : Math.min(wait, LOOK_MS));
+					continue;
+				}
+				until = Math.min(goal, Math.max(next, this.tempoNow()));
+			}
 			// Many events in a row, until one gives a process something to do.
 			let n = 0;
-			while (!this.woken && clock.step(goal)) {
-				if (++n >= 10000) break;
-			}
+			while ((!this.woken || most === 1) && n < most && clock.step(until)) n++;
 			if (this.woken) continue;
-			if (clock.next_time > goal) {
+			if (clock.next_time > goal && until === goal) {
 				if (goal > clock.now) clock.now = goal;
 				this.goals.shift()!.resolve();
 				await null;
 			} else if (clock.size === 0 && this.goals.length === 0) {
 				// Only something from outside can wake them.
-				return true;
+				if (this.guests.size === 0) return true;
+				await this.doze(Infinity);
 			}
 			if (n >= 10000) await macrotask();
 		}

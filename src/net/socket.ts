@@ -326,6 +326,45 @@ export async function sys_recvmsg(task: task_struct, fd: number, msg: msghdr, fl
 	return done > 0 ? done : r;
 }
 
+// ---- for event loops: what cannot be done now is -EAGAIN, -EINPROGRESS, and nothing sleeps ----------------------------------------
+
+/** connect(2) of a socket that does not block. What goes out on loopback is answered after the call. Return: 0 or -errno. */
+export function sys_connect_nowait(task: task_struct, fd: number, addr: sockaddr): number {
+	const s = sockfd_lookup(task, fd);
+	return typeof s === 'number' ? s : s.ops.connect(s, addr, 0);
+}
+
+/** accept(2) of a socket that does not block. Return: the new descriptor or -errno. */
+export function sys_accept_nowait(task: task_struct, fd: number, addr: sockaddr | null): number {
+	const s = sockfd_lookup(task, fd);
+	if (typeof s === 'number') return s;
+	if (s.ops.accept === null) return -EOPNOTSUPP;
+	const ns = new socket(s.net, s.type, task);
+	ns.ops = s.ops;
+	const r = s.ops.accept(s, ns);
+	if (r < 0) return r;
+	if (addr !== null) ns.ops.getname(ns, addr, true);
+	return fd_install(task, ns);
+}
+
+/** sendmsg(2) with MSG_DONTWAIT. Return: bytes taken or -errno. */
+export function sys_sendmsg_nowait(task: task_struct, fd: number, msg: msghdr, flags: number): number {
+	const s = sockfd_lookup(task, fd);
+	if (typeof s === 'number') return s;
+	const r = s.ops.sendmsg(s, msg, flags | MSG_DONTWAIT);
+	run_softirqs(s.net.machine);
+	return r;
+}
+
+/** recvmsg(2) with MSG_DONTWAIT. Return: bytes received or -errno. */
+export function sys_recvmsg_nowait(task: task_struct, fd: number, msg: msghdr, flags: number): number {
+	const s = sockfd_lookup(task, fd);
+	if (typeof s === 'number') return s;
+	const r = s.ops.recvmsg(s, msg, flags | MSG_DONTWAIT);
+	run_softirqs(s.net.machine);
+	return r;
+}
+
 export function sys_shutdown(task: task_struct, fd: number, how: number): number {
 	const s = sockfd_lookup(task, fd);
 	if (typeof s === 'number') return s;

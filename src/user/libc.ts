@@ -14,15 +14,17 @@ import {
 } from '../fs/vfs.ts';
 import type { Machine } from '../kernel/machine.ts';
 import { do_exit, fd_install, type file, nsproxy, send_sig, task_struct } from '../kernel/sched.ts';
-import { wait_event } from '../kernel/wait.ts';
+import { wait_event, type wait_watcher } from '../kernel/wait.ts';
 import { cleanup_net, copy_net_ns, type net } from '../net/core/net_namespace.ts';
 import {
 	type pollfd,
 	sys_accept,
+	sys_accept_nowait,
 	sys_bind,
 	sys_close,
 	sys_close_linger,
 	sys_connect,
+	sys_connect_nowait,
 	sys_get_nonblock,
 	sys_getpeername,
 	sys_getsockname,
@@ -31,14 +33,16 @@ import {
 	sys_listen,
 	sys_poll,
 	sys_recvmsg,
+	sys_recvmsg_nowait,
 	sys_sendmsg,
+	sys_sendmsg_nowait,
 	sys_set_nonblock,
 	sys_setsockopt,
 	sys_shutdown,
 	sys_socket,
 } from '../net/socket.ts';
 import { EBADF, EBUSY, EEXIST, EINVAL, ENOENT, ETIMEDOUT } from '../uapi/asm-generic/errno.ts';
-import type { msghdr, sockaddr } from '../uapi/linux/socket.ts';
+import { type msghdr, POLLNVAL, type sockaddr } from '../uapi/linux/socket.ts';
 
 export type { pollfd } from '../net/socket.ts';
 
@@ -272,6 +276,43 @@ export class Process {
 	/** Puts what is ready into `events`. `timeout` in ms, negative for none. Return: how many, or -errno. */
 	epoll_wait(epfd: number, events: epoll_event[], maxevents: number, timeout: number): Promise<number> {
 		return sys_epoll_wait(this.task, epfd, events, maxevents, timeout);
+	}
+
+	// ---- sockets of event loops: nothing waits -------------------------------------------------------------------------------
+
+	/** connect(2) that does not wait. Return: 0, -EINPROGRESS (poll says POLLOUT or POLLERR at its end) or -errno. */
+	connect_nowait(fd: number, addr: sockaddr): number {
+		return sys_connect_nowait(this.task, fd, addr);
+	}
+
+	/** accept(2) that does not wait. Return: descriptor, -EAGAIN or -errno. */
+	accept_nowait(fd: number, addr: sockaddr | null): number {
+		return sys_accept_nowait(this.task, fd, addr);
+	}
+
+	/** sendmsg(2) that does not wait. Return: bytes taken, -EAGAIN or -errno. */
+	sendmsg_nowait(fd: number, msg: msghdr, flags = 0): number {
+		return sys_sendmsg_nowait(this.task, fd, msg, flags);
+	}
+
+	/** recvmsg(2) that does not wait. Return: bytes received, -EAGAIN or -errno. */
+	recvmsg_nowait(fd: number, msg: msghdr, flags = 0): number {
+		return sys_recvmsg_nowait(this.task, fd, msg, flags);
+	}
+
+	/** What poll(2) would say of the descriptor now: POLL*. */
+	ready(fd: number): number {
+		const f = this.task.files[fd];
+		return f === undefined || f === null ? POLLNVAL : f.poll();
+	}
+
+	/** Tells `watcher` of each wake-up of the descriptor, from within the kernel, until it is closed: as SIGIO does. Return: 0 or -EBADF. */
+	fasync(fd: number, watcher: wait_watcher): number {
+		const f = this.task.files[fd];
+		if (f === undefined || f === null || f.wait === null) return -EBADF;
+		f.wait.watchers ??= [];
+		f.wait.watchers.push(watcher);
+		return 0;
 	}
 
 	// ---- time and signals ----------------------------------------------------------------------------------------------------
