@@ -250,3 +250,9 @@ PARMS := [ base_reachable MSEC ] [ retrans MSEC ] [ gc_stale MSEC ]
 export const MADDR_USAGE = `Usage: ip maddr [ add | del ] MULTIADDR dev STRING
        ip maddr show [ dev STRING ]
 `;
+
+export const TCP_METRICS_USAGE = `Usage:	ip tcp_metrics/tcpmetrics { COMMAND | help }
+	ip tcp_metrics { show | flush } SELECTOR
+	ip tcp_metrics delete [ address ] ADDRESS
+SELECTOR := [ [ address ] PREFIX ]
+`;

@@ -1,6 +1,6 @@
 /*
  * user/iproute2/ip.ts: the program `ip`.                           Original: ip(8) of iproute2 6.1.0, ip/ip.c
- * Walk: options -> do_cmd -> ipaddress, iplink, iproute, iprule, ipneigh, ipnetns, ipmonitor, ipntable, ipmaddr.
+ * Walk: options -> do_cmd -> ipaddress, iplink, iproute, iprule, ipneigh, ipnetns, ipmonitor, ipntable, ipmaddr, iptcp_metrics.
  * Not here yet: the other objects, -resolve, -echo (refused by name).
  */
 import { strerror } from '../../uapi/asm-generic/errno.ts';
@@ -16,6 +16,7 @@ import { do_netns, netns_switch } from './ipnetns.ts';
 import { do_ipntable } from './ipntable.ts';
 import { do_iproute } from './iproute.ts';
 import { do_iprule } from './iprule.ts';
+import { do_tcp_metrics } from './iptcp_metrics.ts';
 import { rtnl_open, rtnl_set_strict_dump } from './libnetlink.ts';
 import { ll_map } from './ll_map.ts';
 import { read_rt_names } from './rt_names.ts';
@@ -62,8 +63,8 @@ const CMDS: readonly (readonly [string, command | null])[] = [
 	['tuntap', null],
 	['tap', null],
 	['token', null],
-	['tcpmetrics', null],
-	['tcp_metrics', null],
+	['tcpmetrics', do_tcp_metrics],
+	['tcp_metrics', do_tcp_metrics],
 	['monitor', do_ipmonitor],
 	['xfrm', null],
 	['mroute', null],

@@ -32,6 +32,14 @@ function quote(s: string): string {
 	return out + '"';
 }
 
+/** As printf's %g. */
+function float_text(v: number): string {
+	const [digits, exp] = v.toExponential(5).split('e');
+	const e = Number(exp);
+	if (e >= -4 && e < 6) return String(Number(v.toPrecision(6)));
+	return `${Number(digits)}e${e < 0 ? '-' : '+'}${String(Math.abs(e)).padStart(2, '0')}`;
+}
+
 export class Printer {
 	json = false;
 	pretty = false;
@@ -77,7 +85,8 @@ export class Printer {
 
 	private value(v: JsonValue): void {
 		this.eor();
-		this.text += typeof v === 'string' ? quote(v) : String(v);
+		if (typeof v === 'number' && !Number.isInteger(v)) this.text += float_text(v);
+		else this.text += typeof v === 'string' ? quote(v) : String(v);
 	}
 
 	private field(key: string | null, v: JsonValue): void {
