@@ -6,6 +6,7 @@ import { boot1000, bootChild } from './boot.ts';
 import { conntrackChild, conntrackMemory, conntrackNew } from './conntrack.ts';
 import { fib1M, fibChild } from './fib.ts';
 import { forward64, forwardNat, rules } from './forward.ts';
+import { tcp1500, tcpChurn, tcpConnections, tcpConnectionsChild, tcpGso, tcpRequest } from './tcp.ts';
 import { traceOffCost, tracePcap } from './trace.ts';
 
 const BENCHES: Bench[] = [
@@ -20,12 +21,18 @@ const BENCHES: Bench[] = [
 	rules(10),
 	rules(100),
 	rules(1000),
+	tcpGso,
+	tcp1500,
+	tcpRequest,
+	tcpChurn,
+	tcpConnections,
 ];
 
 const CHILDREN: Record<string, () => Promise<Record<string, number>>> = {
 	'boot-1000-hosts': bootChild,
 	'conntrack-memory': conntrackChild,
 	'fib-lookup-1M': fibChild,
+	'tcp-connections': tcpConnectionsChild,
 };
 
 function usage(problem: string): never {
