@@ -6,6 +6,7 @@ import { date, dmesg, hostname, sleep, timeout } from './coreutils/coreutils.ts'
 import { ethtool } from './ethtool/ethtool.ts';
 import { ip } from './iproute2/ip.ts';
 import { nstat } from './iproute2/nstat.ts';
+import { ss } from './iproute2/ss.ts';
 import { tc } from './iproute2/tc.ts';
 import { iptables } from './iptables/iptables.ts';
 import { iptables_restore } from './iptables/iptables-restore.ts';
@@ -36,6 +37,7 @@ export const programs: Programs = new Map([
 	['nstat', nstat],
 	['ping', ping],
 	['sleep', sleep],
+	['ss', ss],
 	['sysctl', sysctl],
 	['tc', tc],
 	['tcpdump', tcpdump],
