@@ -53,6 +53,8 @@ export const SKB_GSO_UDP_L4 = 1 << 17;
 /** What clones share beside the bytes. */
 export class skb_shared_info {
 	dataref = 1;
+	/** How many of those gave up the header part (skb.nohdr): who is left alone with it may write it. */
+	payload_refs = 0;
 	gso_size = 0;
 	gso_segs = 0;
 	gso_type = 0;
@@ -118,6 +120,8 @@ export class sk_buff {
 	users = 1;
 	/** Linear data may be shared with a clone. */
 	cloned = false;
+	/** Only the payload is this sk_buff's; the linear part before it is a clone's to write (__skb_header_release). */
+	nohdr = false;
 	pkt_type = 0;
 	/** Ethertype, host order. */
 	protocol = 0;
@@ -248,6 +252,7 @@ function skb_put_struct(pool: skb_pool, skb: sk_buff): void {
 	skb.inner_network_header = -1;
 	skb.inner_transport_header = -1;
 	skb.cloned = false;
+	skb.nohdr = false;
 	skb.pkt_type = 0;
 	skb.protocol = 0;
 	skb.ip_summed = CHECKSUM_NONE;
@@ -728,6 +733,7 @@ export function pskb_expand_head(skb: sk_buff, nhead: number, ntail: number): nu
 			last = c;
 		}
 		old.dataref--;
+		if (skb.nohdr) old.payload_refs = 0;
 		skb.shinfo = sh;
 		if (old.destructor_arg !== null) skb_zcopy_set(skb, old.destructor_arg);
 	} else {
@@ -739,7 +745,22 @@ export function pskb_expand_head(skb: sk_buff, nhead: number, ntail: number): nu
 	skb.tail += nhead;
 	skb_copy_offsets(skb, skb, nhead);
 	skb.cloned = false;
+	if (skb.nohdr) {
+		skb.nohdr = false;
+		skb.shinfo.payload_refs = 0;
+	}
 	return 0;
+}
+
+/** The header part belongs to the one clone that there will be: no copy is needed to write it. */
+export function __skb_header_release(skb: sk_buff): void {
+	skb.nohdr = true;
+	skb.shinfo.payload_refs = 1;
+}
+
+/** Whether the header part is shared: that of a clone whose original gave it up is not. */
+export function skb_header_cloned(skb: sk_buff): boolean {
+	return skb.cloned && skb.shinfo.dataref - skb.shinfo.payload_refs > 1;
 }
 
 export function skb_cloned(skb: sk_buff): boolean {
@@ -756,14 +777,16 @@ export function skb_cow(skb: sk_buff, headroom: number): number {
 	return delta > 0 || skb_cloned(skb) ? pskb_expand_head(skb, (delta + 31) & ~31, 0) : 0;
 }
 
+/** skb_cow for who writes headers only. */
 export function skb_cow_head(skb: sk_buff, headroom: number): number {
-	return skb_cow(skb, headroom);
+	const delta = headroom > skb.data ? headroom - skb.data : 0;
+	return delta > 0 || skb_header_cloned(skb) ? pskb_expand_head(skb, (delta + 31) & ~31, 0) : 0;
 }
 
 /** The first `write_len` bytes are linear and private after this. Return: 0 or -ENOMEM. */
 export function skb_ensure_writable(skb: sk_buff, write_len: number): number {
 	if (!pskb_may_pull(skb, write_len)) return -ENOMEM;
-	return skb_cloned(skb) ? pskb_expand_head(skb, 0, 0) : 0;
+	return skb_header_cloned(skb) ? pskb_expand_head(skb, 0, 0) : 0;
 }
 
 /** One more user of the same sk_buff. */
@@ -823,6 +846,7 @@ function skb_release(skb: sk_buff): void {
 	if (skb.destructor !== null) skb_orphan(skb);
 	const pool = skb.machine.skb_pool;
 	const sh = skb.shinfo;
+	if (skb.nohdr) sh.payload_refs = 0;
 	if (--sh.dataref === 0) {
 		head_free(pool, skb.head);
 		if (sh.nr_frags > 0) skb_frags_unref(skb.machine, sh);

@@ -12,6 +12,7 @@
  *
  * RFC 9293 3.8 (data, SWS avoidance 3.8.6.2, delayed ACKs 3.8.6.3), 3.7.1 (MSS), RFC 7323 2 (windows), RFC 2861 (idle), RFC 1191.
  */
+import { local_bh_enable } from '../../kernel/softirq.ts';
 import { hrtimer_cancel, mod_timer, timer_pending, usecs_to_jiffies } from '../../kernel/time.ts';
 import { trace_event, trace_fn } from '../../kernel/trace.ts';
 import {
@@ -26,6 +27,7 @@ import {
 import { TCPHDR_ACK, TCPHDR_FIN, TCPHDR_PSH, TCPHDR_RST, TCPHDR_SYN } from '../../uapi/linux/tcp.ts';
 import { dst_mtu } from '../core/dst.ts';
 import {
+	__skb_header_release,
 	alloc_skb,
 	CHECKSUM_PARTIAL,
 	pskb_copy,
@@ -374,7 +376,11 @@ export function __tcp_transmit_skb(sk: sock, skb: sk_buff, clone_it: boolean, rc
 	cb.skb_mstamp_ns = tp.tcp_wstamp_ns;
 	const oskb = skb;
 	if (clone_it) {
-		skb = skb_cloned(oskb) ? pskb_copy(oskb) : skb_clone(oskb);
+		if (skb_cloned(oskb)) skb = pskb_copy(oskb);
+		else {
+			__skb_header_release(oskb);
+			skb = skb_clone(oskb);
+		}
 		cb.fclone = skb;
 	}
 	const opts = tcp_out(sk.net.machine).opts;
@@ -437,6 +443,8 @@ export function __tcp_transmit_skb(sk: sock, skb: sk_buff, clone_it: boolean, rc
 		tcp_update_skb_after_send(sk, oskb, prior_wstamp);
 		tcp_rate_skb_sent(sk, oskb);
 	}
+	// What a call put on loopback arrives at once; the answers wait in the backlog.
+	if (sk.sk_lock_owned) local_bh_enable(sk.net.machine);
 	return ret;
 }
 
