@@ -39,6 +39,8 @@ export class Machine {
 	softirq_vec: (softirq_action | null)[] = new Array(NR_SOFTIRQS).fill(null);
 	softirq_pending = 0;
 	in_softirq = false;
+	/** Counts do_softirq. */
+	softirq_runs = 0;
 	softirq_event: clock_event;
 
 	log_buf: printk_record[] = [];

@@ -31,9 +31,19 @@ export function run_softirq_event(ev: clock_event): void {
 	do_softirq(ev.owner as Machine);
 }
 
+/** How often softirqs that raise softirqs run at once; the rest runs as an event. */
+const MAX_SOFTIRQ_RESTART = 10;
+
+/** Process context lets softirqs in: what is pending runs now. */
+export function local_bh_enable(machine: Machine): void {
+	if (machine.softirq_pending === 0 || machine.in_softirq) return;
+	for (let i = 0; i < MAX_SOFTIRQ_RESTART && machine.softirq_pending !== 0; i++) do_softirq(machine);
+}
+
 /** Runs what is pending; what gets raised meanwhile runs as a new event, so that other machines get their turn. */
 export function do_softirq(machine: Machine): void {
 	const pending = machine.softirq_pending;
+	machine.softirq_runs++;
 	machine.softirq_pending = 0;
 	machine.in_softirq = true;
 	for (let nr = 0; nr < NR_SOFTIRQS; nr++) {

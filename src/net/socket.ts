@@ -4,7 +4,7 @@
  */
 import type { Machine } from '../kernel/machine.ts';
 import { fd_install, type file, type task_struct } from '../kernel/sched.ts';
-import { do_softirq } from '../kernel/softirq.ts';
+import { local_bh_enable } from '../kernel/softirq.ts';
 import { HZ, NSEC_PER_JIFFY } from '../kernel/time.ts';
 import { wait_event, wait_queue_head } from '../kernel/wait.ts';
 import {
@@ -168,14 +168,10 @@ export function sys_listen(task: task_struct, fd: number, backlog: number): numb
 	return s.ops.listen === null ? -EOPNOTSUPP : s.ops.listen(s, Math.min(backlog >>> 0, s.net.core_sysctl_somaxconn));
 }
 
-/** How often softirqs that raise softirqs run before a call returns; the rest runs as an event. */
-const MAX_SOFTIRQ_RESTART = 10;
-
-/** What a call put on loopback arrives, and is answered, before the call returns. Return: whether there was any. */
-function run_softirqs(machine: Machine): boolean {
-	if (machine.softirq_pending === 0 || machine.in_softirq) return false;
-	for (let i = 0; i < MAX_SOFTIRQ_RESTART && machine.softirq_pending !== 0; i++) do_softirq(machine);
-	return true;
+/** What a call put on loopback arrives, and is answered, before the call returns. `runs`: softirq_runs before it. Return: whether any ran. */
+function run_softirqs(machine: Machine, runs: number): boolean {
+	local_bh_enable(machine);
+	return machine.softirq_runs !== runs;
 }
 
 /** What a call that slept says: -EAGAIN (or `timeout`) when its time is over, -EINTR on a signal. */
@@ -193,8 +189,9 @@ async function connect_wait(task: task_struct, s: socket, addr: sockaddr): Promi
 	const deadline = task.machine.clock.now + (s.sk?.sk_sndtimeo ?? Infinity);
 	let first = 0;
 	for (;;) {
+		const runs = s.net.machine.softirq_runs;
 		const r = s.ops.connect(s, addr, 0);
-		const ran = run_softirqs(s.net.machine);
+		const ran = run_softirqs(s.net.machine, runs);
 		if ((r !== -EINPROGRESS && r !== -EALREADY) || s.nonblock) return r;
 		if (first === 0) first = r;
 		if (ran) continue;
@@ -239,8 +236,9 @@ export async function sys_sendmsg(task: task_struct, fd: number, msg: msghdr, fl
 	let done = 0;
 	let r: number;
 	for (;;) {
+		const runs = machine.softirq_runs;
 		r = s.ops.sendmsg(s, msg, flags);
-		const ran = run_softirqs(machine);
+		const ran = run_softirqs(machine, runs);
 		if (!wait) break;
 		if (r >= 0) {
 			done += r;
@@ -295,8 +293,9 @@ export async function sys_recvmsg(task: task_struct, fd: number, msg: msghdr, fl
 	let done = 0;
 	let r: number;
 	for (;;) {
+		const runs = machine.softirq_runs;
 		r = s.ops.recvmsg(s, msg, flags);
-		const ran = run_softirqs(machine);
+		const ran = run_softirqs(machine, runs);
 		if (!wait) break;
 		if (r > 0) {
 			done = (flags & MSG_PEEK) !== 0 ? r : done + r;
@@ -352,7 +351,7 @@ export function sys_sendmsg_nowait(task: task_struct, fd: number, msg: msghdr, f
 	const s = sockfd_lookup(task, fd);
 	if (typeof s === 'number') return s;
 	const r = s.ops.sendmsg(s, msg, flags | MSG_DONTWAIT);
-	run_softirqs(s.net.machine);
+	local_bh_enable(s.net.machine);
 	return r;
 }
 
@@ -361,7 +360,7 @@ export function sys_recvmsg_nowait(task: task_struct, fd: number, msg: msghdr, f
 	const s = sockfd_lookup(task, fd);
 	if (typeof s === 'number') return s;
 	const r = s.ops.recvmsg(s, msg, flags | MSG_DONTWAIT);
-	run_softirqs(s.net.machine);
+	local_bh_enable(s.net.machine);
 	return r;
 }
 
@@ -370,7 +369,7 @@ export function sys_shutdown(task: task_struct, fd: number, how: number): number
 	if (typeof s === 'number') return s;
 	if (s.ops.shutdown === null) return -EOPNOTSUPP;
 	const r = s.ops.shutdown(s, how);
-	run_softirqs(s.net.machine);
+	local_bh_enable(s.net.machine);
 	return r;
 }
 
@@ -396,7 +395,7 @@ export function sys_setsockopt(
 	if (level === SOL_SOCKET) return s.sk === null ? -EINVAL : sk_setsockopt(s.sk, optname, optval);
 	if (s.ops.setsockopt === null) return -ENOPROTOOPT;
 	const r = s.ops.setsockopt(s, level, optname, optval);
-	run_softirqs(s.net.machine);
+	local_bh_enable(s.net.machine);
 	return r;
 }
 
@@ -440,7 +439,7 @@ export function sys_close(task: task_struct, fd: number): number {
 	task.files[fd] = null;
 	if (fd < task.next_fd) task.next_fd = fd;
 	f.release();
-	run_softirqs(task.machine);
+	local_bh_enable(task.machine);
 	return 0;
 }
 
@@ -451,17 +450,18 @@ export async function sys_close_linger(task: task_struct, fd: number): Promise<n
 	task.files[fd] = null;
 	if (fd < task.next_fd) task.next_fd = fd;
 	if (f instanceof socket && f.ops.linger !== undefined) {
+		const runs = task.machine.softirq_runs;
 		let left = f.ops.linger(f);
 		if (left > 0) {
 			const deadline = task.machine.clock.now + left;
 			do {
-				if (!run_softirqs(task.machine) && (await wait_event(task, f.wait, deadline)) < 0) break;
+				if (!run_softirqs(task.machine, runs) && (await wait_event(task, f.wait, deadline)) < 0) break;
 				left = f.ops.linger(f);
 			} while (left > 0);
 		}
 	}
 	f.release();
-	run_softirqs(task.machine);
+	local_bh_enable(task.machine);
 	return 0;
 }
 

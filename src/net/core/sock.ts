@@ -8,7 +8,7 @@ import type { timer_list } from '../../kernel/time.ts';
 import { trace_event } from '../../kernel/trace.ts';
 import type { wait_queue_head } from '../../kernel/wait.ts';
 import { wake_up, wake_up_all } from '../../kernel/wait.ts';
-import { ENOMEM } from '../../uapi/asm-generic/errno.ts';
+import { ENOBUFS, ENOMEM } from '../../uapi/asm-generic/errno.ts';
 import {
 	IPPROTO_TCP,
 	type msghdr,
@@ -29,7 +29,7 @@ import { sk_filter, type sk_filter_prog } from './filter.ts';
 import type { net } from './net_namespace.ts';
 import { NETIF_F_GSO, NETIF_F_HW_CSUM, NETIF_F_SG, NETIF_F_TSO, NETIF_F_TSO_ECN } from './netdevice.ts';
 import { alloc_skb, kfree_skb_reason, type sk_buff, skb_dst_drop, skb_orphan } from './skbuff.ts';
-import { __skb_queue_tail, sk_buff_head } from './skbuff_queue.ts';
+import { __skb_dequeue, __skb_queue_tail, sk_buff_head } from './skbuff_queue.ts';
 import type { sock_diag_handler } from './sock_diag.ts';
 import { proto_memory, sk_mem_charge, sk_mem_uncharge } from './sock_mem.ts';
 
@@ -111,6 +111,8 @@ export interface proto {
 	set_rcvlowat?: ((sk: sock, val: number) => number) | null;
 	/** shutdown(2), after sk_shutdown is set. `how`: RCV_SHUTDOWN, SEND_SHUTDOWN. */
 	shutdown?: ((sk: sock, how: number) => void) | null;
+	/** release_sock is about to let go. */
+	release_cb?: ((sk: sock) => void) | null;
 	/** Stream protocols: whether more may be queued to send. */
 	stream_memory_free?: ((sk: sock, wake: number) => boolean) | null;
 }
@@ -183,6 +185,10 @@ export class sock {
 	sk_closing = false;
 	/** Options that are only kept: by number. */
 	sk_kept: Map<number, number> | null = null;
+	/** A system call works on it (lock_sock, release_sock): what arrives meanwhile waits in sk_backlog, made when first needed. */
+	sk_lock_owned = false;
+	sk_backlog: sk_buff_head | null = null;
+	sk_backlog_len = 0;
 	/** Its protocol's memory and limits; null for protocols that count none. */
 	sk_memory: proto_memory | null;
 	/** What the device of the route takes in one piece; 0 when it segments nothing. */
@@ -228,6 +234,8 @@ export class sock_global {
 	sysctl_wmem_default = 212992;
 	sysctl_wmem_max = 4194304;
 	sysctl_optmem_max = 131072;
+	/** How many sockets are held by a system call: 0 or 1, mostly. */
+	locked = 0;
 	/** Last socket inode number. */
 	ino = 1000;
 	/** Who answers for a family's sockets (sock_diag). */
@@ -242,6 +250,50 @@ export function sk_alloc(net: net, family: number, type: number, protocol: numbe
 	const sk = new sock(net, family, type, protocol, prot);
 	sk.sk_ino = ++net.machine.sock.ino;
 	return sk;
+}
+
+// ---- the lock of system calls ------------------------------------------------------------------------------------------------------
+
+/** A system call takes the socket: what arrives while it works waits. Context: process. */
+export function lock_sock(sk: sock): void {
+	sk.sk_lock_owned = true;
+	sk.net.machine.sock.locked++;
+}
+
+export function sock_owned_by_user(sk: sock): boolean {
+	return sk.sk_lock_owned;
+}
+
+/** Takes in what waited; the socket stays the caller's. */
+export function __release_sock(sk: sock): void {
+	const list = sk.sk_backlog;
+	if (list === null) return;
+	for (let skb = __skb_dequeue(list); skb !== null; skb = __skb_dequeue(list)) sk.sk_prot.backlog_rcv!(sk, skb);
+	sk.sk_backlog_len = 0;
+}
+
+/** Lets go of the socket, after taking in what waited. */
+export function release_sock(sk: sock): void {
+	if (sk.sk_backlog !== null) __release_sock(sk);
+	if (sk.sk_prot.release_cb) sk.sk_prot.release_cb(sk);
+	sk.sk_lock_owned = false;
+	sk.net.machine.sock.locked--;
+}
+
+/** A long call takes in what waits. Return: whether there was any. */
+export function sk_flush_backlog(sk: sock): boolean {
+	if (sk.sk_backlog === null || sk.sk_backlog.first === null) return false;
+	__release_sock(sk);
+	return true;
+}
+
+/** Lets a packet wait for release_sock. Return: 0, or -ENOBUFS and the skb is still the caller's. */
+export function sk_add_backlog(sk: sock, skb: sk_buff, limit: number): number {
+	if (sk.sk_backlog_len + sk.sk_rmem_alloc > limit) return -ENOBUFS;
+	if (sk.sk_backlog === null) sk.sk_backlog = new sk_buff_head();
+	__skb_queue_tail(sk.sk_backlog, skb);
+	sk.sk_backlog_len += skb.truesize;
+	return 0;
 }
 
 export function sock_net(sk: sock): net {

@@ -12,7 +12,17 @@ import {
 	SOCK_STREAM,
 	type sockaddr,
 } from '../../uapi/linux/socket.ts';
-import { SOCK_LINGER, type sock, sock_error, sock_flag, sock_graft, TCP_CLOSE, TCP_LISTEN } from '../core/sock.ts';
+import {
+	lock_sock,
+	release_sock,
+	SOCK_LINGER,
+	type sock,
+	sock_error,
+	sock_flag,
+	sock_graft,
+	TCP_CLOSE,
+	TCP_LISTEN,
+} from '../core/sock.ts';
 import {
 	type proto_ops,
 	SS_CONNECTED,
@@ -27,7 +37,6 @@ import {
 	inet_getsockopt,
 	inet_ioctl,
 	inet_release,
-	inet_send_prepare,
 	inet_setsockopt,
 	inet_shutdown,
 	inet_sk,
@@ -46,6 +55,13 @@ import { TCPF_SYN_RECV, TCPF_SYN_SENT, tcp_sk } from './tcp_sock.ts';
 /** listen(2): the socket takes connections, or its backlog changes. Return: 0 or -errno. */
 export function inet_listen(sock: socket, backlog: number): number {
 	const sk = sock.sk!;
+	lock_sock(sk);
+	const err = __inet_listen(sock, sk, backlog);
+	release_sock(sk);
+	return err;
+}
+
+function __inet_listen(sock: socket, sk: sock, backlog: number): number {
 	if (sock.state !== SS_UNCONNECTED || sock.type !== SOCK_STREAM) return -EINVAL;
 	const old = sk.sk_state;
 	if (old !== TCP_CLOSE && old !== TCP_LISTEN) return -EINVAL;
@@ -65,7 +81,10 @@ export function inet_listen(sock: socket, backlog: number): number {
 
 /** accept(2). Return: 0, -EAGAIN while nobody has connected, or -errno. */
 export function inet_accept(sock: socket, newsock: socket): number {
-	const child = inet_csk_accept(sock.sk!);
+	const sk = sock.sk!;
+	lock_sock(sk);
+	const child = inet_csk_accept(sk);
+	release_sock(sk);
 	if (typeof child === 'number') return child;
 	sock_graft(child, newsock);
 	newsock.state = SS_CONNECTED;
@@ -113,27 +132,50 @@ export function __inet_stream_connect(sock: socket, addr: sockaddr | null, flags
 
 /** connect(2). Return: as __inet_stream_connect. */
 export function inet_stream_connect(sock: socket, addr: sockaddr, flags: number): number {
-	return __inet_stream_connect(sock, addr, flags, false);
+	const sk = sock.sk!;
+	lock_sock(sk);
+	const err = __inet_stream_connect(sock, addr, flags, false);
+	release_sock(sk);
+	return err;
 }
 
 function inet_stream_sendmsg(sock: socket, msg: msghdr, flags: number): number {
+	// No port is taken: without a connection there is nothing to send.
 	const sk = sock.sk!;
-	if (inet_sk(sk).inet_num === 0) {
-		const err = inet_send_prepare(sk);
-		if (err < 0) return err;
-	}
-	return sk.sk_prot.sendmsg!(sk, msg, flags);
+	lock_sock(sk);
+	const r = sk.sk_prot.sendmsg!(sk, msg, flags);
+	release_sock(sk);
+	return r;
 }
 
 function inet_stream_recvmsg(sock: socket, msg: msghdr, flags: number): number {
 	const sk = sock.sk!;
 	if ((flags & MSG_ERRQUEUE) !== 0) return ip_recv_error(sk, msg);
-	return sk.sk_prot.recvmsg!(sk, msg, flags);
+	lock_sock(sk);
+	const r = sk.sk_prot.recvmsg!(sk, msg, flags);
+	release_sock(sk);
+	return r;
 }
 
 function inet_stream_poll(sock: socket): number {
 	const sk: sock | null = sock.sk;
 	return sk === null ? POLLHUP : tcp_poll(sk);
+}
+
+function inet_stream_shutdown(sock: socket, how: number): number {
+	const sk = sock.sk!;
+	lock_sock(sk);
+	const err = inet_shutdown(sock, how);
+	release_sock(sk);
+	return err;
+}
+
+function inet_stream_setsockopt(sock: socket, level: number, optname: number, optval: Uint8Array): number {
+	const sk = sock.sk!;
+	lock_sock(sk);
+	const err = inet_setsockopt(sock, level, optname, optval);
+	release_sock(sk);
+	return err;
 }
 
 /** First half of a close that lingers. Return: how long to wait (ns) for inet_linger_done, 0 for not at all. */
@@ -142,7 +184,9 @@ function inet_linger(sock: socket): number {
 	if (sk === null || !sock_flag(sk, SOCK_LINGER) || sk.sk_lingertime === 0) return 0;
 	if (!sk.sk_closing) {
 		sk.sk_closing = true;
+		lock_sock(sk);
 		tcp_close_begin(sk);
+		release_sock(sk);
 	}
 	return sk_stream_closing(sk) ? sk.sk_lingertime * 1e9 : 0;
 }
@@ -162,8 +206,8 @@ export const inet_stream_ops: proto_ops = {
 	poll: inet_stream_poll,
 	ioctl: inet_ioctl,
 	listen: inet_listen,
-	shutdown: inet_shutdown,
-	setsockopt: inet_setsockopt,
+	shutdown: inet_stream_shutdown,
+	setsockopt: inet_stream_setsockopt,
 	getsockopt: inet_getsockopt,
 	sendmsg: inet_stream_sendmsg,
 	recvmsg: inet_stream_recvmsg,

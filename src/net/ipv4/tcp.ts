@@ -38,7 +38,10 @@ import { consume_skb } from '../core/skbuff.ts';
 import { __skb_dequeue } from '../core/skbuff_queue.ts';
 import { NET_ADD_STATS, NET_INC_STATS, TCP_DEC_STATS, TCP_INC_STATS } from '../core/snmp.ts';
 import {
+	__release_sock,
+	lock_sock,
 	RCV_SHUTDOWN,
+	release_sock,
 	SEND_SHUTDOWN,
 	SHUTDOWN_MASK,
 	SOCK_BINDADDR_LOCK,
@@ -349,8 +352,12 @@ export function sk_stream_closing(sk: sock): boolean {
 /** Second half of close: the process lets go; what is left of the connection goes on without it. */
 export function tcp_close_finish(sk: sock): void {
 	const tp = tcp_sk(sk);
+	const state = sk.sk_state;
 	sock_orphan(sk);
+	// The last that waits for this socket.
+	__release_sock(sk);
 	sk.sk_memory!.orphan_count++;
+	if (state !== TCP_CLOSE && sk.sk_state === TCP_CLOSE) return;
 	if (sk.sk_state === TCP_FIN_WAIT2) {
 		if (tp.linger2 < 0) {
 			tcp_set_state(sk, TCP_CLOSE);
@@ -381,8 +388,10 @@ export function tcp_close_finish(sk: sock): void {
 
 /** close(2) of the last descriptor. Context: process; does not linger (sys_close_linger does, between the halves). */
 export function tcp_close(sk: sock): void {
+	lock_sock(sk);
 	if (!sk.sk_closing) tcp_close_begin(sk);
 	tcp_close_finish(sk);
+	release_sock(sk);
 }
 
 /** Whether closing in this state is told with a reset. */
@@ -515,12 +524,14 @@ function tcp_forget(sk: sock, tp: tcp_sock): void {
 export function tcp_abort(sk: sock, err: number): number {
 	const state = sk.sk_state;
 	if (state === TCP_CLOSE) return -ENOENT;
+	lock_sock(sk);
 	if (state === TCP_LISTEN) {
 		tcp_set_state(sk, TCP_CLOSE);
 		inet_csk_listen_stop(sk);
 	}
 	if (tcp_need_reset(state)) tcp_send_active_reset(sk, SK_RST_REASON_TCP_STATE);
 	tcp_done_with_error(sk, err);
+	release_sock(sk);
 	return 0;
 }
 

@@ -101,6 +101,7 @@ import {
 	tcp_stream_memory_free,
 	tcp_write_queue_purge,
 } from './tcp.ts';
+import { tcp_add_backlog, tcp_release_cb } from './tcp_backlog.ts';
 import { tcp_cleanup_congestion_control, tcp_cong_init } from './tcp_cong.ts';
 import { tcp_fastopen_active_disable_ofo_check, tcp_fastopen_destroy_cipher } from './tcp_fastopen.ts';
 import { tcp_rcv_established, tcp_rcv_state_process } from './tcp_input.ts';
@@ -484,6 +485,10 @@ function tcp_v4_rcv_sk(sk: sock, skb: sk_buff, saddr: number, isn: number): numb
 	tcp_v4_fill_cb(skb);
 	TCP_SKB_CB(skb).tcp_tw_isn = isn;
 	if (sk.sk_state !== TCP_LISTEN) tcp_segs_in(tcp_sk(sk), skb);
+	if (sk.sk_lock_owned) {
+		const reason = tcp_add_backlog(sk, skb);
+		return reason === SKB_NOT_DROPPED_YET ? 0 : tcp_drop_sk(sk, skb, reason);
+	}
 	return tcp_v4_do_rcv(sk, skb);
 }
 
@@ -604,6 +609,7 @@ export const tcp_prot: proto = {
 	keepalive: tcp_set_keepalive,
 	shutdown: tcp_shutdown,
 	set_rcvlowat: tcp_set_rcvlowat,
+	release_cb: tcp_release_cb,
 	stream_memory_free: tcp_stream_memory_free,
 };
 

@@ -32,6 +32,7 @@ import { RT_SCOPE_LINK } from '../../uapi/linux/rtnetlink.ts';
 import {
 	ICMP_MIB_INERRORS,
 	IPSTATS_MIB_OUTNOROUTES,
+	LINUX_MIB_LOCKDROPPEDICMPS,
 	LINUX_MIB_OUTOFWINDOWICMPS,
 	LINUX_MIB_TCPMINTTLDROP,
 } from '../../uapi/linux/snmp.ts';
@@ -63,6 +64,7 @@ import { ip_dont_fragment, ip_hdr_ttl, ip_sk_accept_pmtu, ipv4_is_loopback } fro
 import { inet_iif } from './ip_sockglue.ts';
 import { ip_route_output_flow, RTCF_BROADCAST, RTCF_MULTICAST, type rtable } from './route.ts';
 import { tcp_set_state } from './tcp.ts';
+import { TCP_MTU_REDUCED_DEFERRED } from './tcp_backlog.ts';
 import { tcp_fastopen_defer_connect } from './tcp_fastopen.ts';
 import { tcp_done_with_error } from './tcp_input.ts';
 import { tcp_simple_retransmit } from './tcp_input_loss.ts';
@@ -304,6 +306,9 @@ export function tcp_v4_err(skb: sk_buff, info: number): number {
 		tcp_req_err(sk, seq, type === ICMP_PARAMETERPROB || type === ICMP_TIME_EXCEEDED || unreachable);
 		return 0;
 	}
+	// What a call works on is left alone, but for a smaller MTU, which release_sock sees to.
+	if (sk.sk_lock_owned && !(type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED))
+		NET_INC_STATS(n, LINUX_MIB_LOCKDROPPEDICMPS);
 	if (sk.sk_state === TCP_CLOSE) return 0;
 	const inet = inet_sk(sk);
 	if (inet.min_ttl !== 0 && ip_hdr_ttl(skb) < inet.min_ttl) {
@@ -323,7 +328,7 @@ export function tcp_v4_err(skb: sk_buff, info: number): number {
 	switch (type) {
 		case ICMP_REDIRECT: {
 			const dst = __sk_dst_check(sk, 0);
-			if (dst !== null) dst.ops.redirect(dst, sk, skb);
+			if (dst !== null && !sk.sk_lock_owned) dst.ops.redirect(dst, sk, skb);
 			return 0;
 		}
 		case ICMP_SOURCE_QUENCH:
@@ -338,7 +343,8 @@ export function tcp_v4_err(skb: sk_buff, info: number): number {
 				if (sk.sk_state === TCP_LISTEN) return 0;
 				tp.mtu_info = info;
 				if (skb.journey !== null) trace_event(skb, 'note', 'tcp_v4_mtu_reduced', { mtu: info });
-				tcp_v4_mtu_reduced(sk);
+				if (sk.sk_lock_owned) tp.sk_tsq_flags |= 1 << TCP_MTU_REDUCED_DEFERRED;
+				else tcp_v4_mtu_reduced(sk);
 				return 0;
 			}
 			err = icmp_err_convert_errno[code];
@@ -354,12 +360,13 @@ export function tcp_v4_err(skb: sk_buff, info: number): number {
 		// A Fast Open child that was accepted is as good as connected.
 		if (fastopen === null || fastopen.sk !== null) {
 			ip_icmp_error(sk, skb, err, dport, info, th);
-			tcp_done_with_error(sk, err);
+			if (sk.sk_lock_owned) sk.sk_err_soft = err;
+			else tcp_done_with_error(sk, err);
 			return 0;
 		}
 	}
 	// RFC 1122 4.2.3.9: once connected nothing that routers say ends it; it is told to whoever asked for it.
-	if (inet.recverr) {
+	if (inet.recverr && !sk.sk_lock_owned) {
 		sk.sk_err = err;
 		sk.sk_error_report(sk);
 	} else sk.sk_err_soft = err;

@@ -63,6 +63,7 @@ import {
 	TCP_SKB_CB,
 	TCP_TIMEOUT_INIT,
 	TCP_TIMEOUT_MIN_US,
+	TCP_TSQ_DEFERRED,
 	TCPCB_LOST,
 	TCPCB_SACKED_ACKED,
 	TCPCB_SACKED_RETRANS,
@@ -475,8 +476,8 @@ export function tcp_wfree(skb: sk_buff): void {
 	raise_softirq(machine, TASKLET_SOFTIRQ);
 }
 
-/** Sends what a socket has, from a softirq. */
-function tcp_tsq_write(sk: sock): void {
+/** Sends what a socket has, from a softirq, or when a system call lets go of it. */
+export function tcp_tsq_write(sk: sock): void {
 	const sending = TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_CLOSING | TCPF_CLOSE_WAIT | TCPF_LAST_ACK;
 	if (((1 << sk.sk_state) & sending) === 0) return;
 	const tp = tcp_sk(sk);
@@ -492,8 +493,10 @@ function tcp_tsq_workfn(machine: Machine): void {
 	const list = out.tsq;
 	out.tsq = [];
 	for (let i = 0; i < list.length; i++) {
-		tcp_sk(list[i]).sk_tsq_flags &= ~(1 << TSQ_QUEUED);
-		tcp_tsq_write(list[i]);
+		const tp = tcp_sk(list[i]);
+		tp.sk_tsq_flags &= ~(1 << TSQ_QUEUED);
+		if (list[i].sk_lock_owned) tp.sk_tsq_flags |= 1 << TCP_TSQ_DEFERRED;
+		else tcp_tsq_write(list[i]);
 	}
 }
 

@@ -25,7 +25,7 @@ import { skb_append_data } from '../core/skbuff_frags.ts';
 import { __skb_queue_tail } from '../core/skbuff_queue.ts';
 import { msg_zerocopy_realloc, skb_zcopy, skb_zerocopy_iter_stream, type ubuf_info } from '../core/skbuff_zerocopy.ts';
 import { NET_INC_STATS } from '../core/snmp.ts';
-import { SEND_SHUTDOWN, SOCK_ZEROCOPY, type sock, sock_error, sock_flag } from '../core/sock.ts';
+import { SEND_SHUTDOWN, SOCK_ZEROCOPY, sk_flush_backlog, type sock, sock_error, sock_flag } from '../core/sock.ts';
 import {
 	sk_enter_memory_pressure,
 	sk_forced_mem_schedule,
@@ -326,9 +326,10 @@ export function tcp_sendmsg(sk: sock, msg: msghdr, flags: number): number {
 	// Without scatter-gather the bytes are copied all the same.
 	const zerocopy = uarg !== null && (sk.sk_route_caps & NETIF_F_SG) !== 0 ? uarg : null;
 	let at = copied_syn;
-	const mss_now = tcp_send_mss(sk, goal, flags);
+	let mss_now = tcp_send_mss(sk, goal, flags);
 	// The functions below may use `goal` for another socket's call.
-	const size_goal = goal.v;
+	let size_goal = goal.v;
+	let process_backlog = 0;
 	let err = 0;
 	let full = false;
 	if (sk.sk_err !== 0 || (sk.sk_shutdown & SEND_SHUTDOWN) !== 0) err = -EPIPE;
@@ -337,11 +338,21 @@ export function tcp_sendmsg(sk: sock, msg: msghdr, flags: number): number {
 		let copy = skb !== null ? size_goal - skb.len : 0;
 		if (skb === null || copy <= 0 || full || TCP_SKB_CB(skb).eor) {
 			full = false;
+			if (process_backlog >= 16) {
+				process_backlog = 0;
+				if (sk_flush_backlog(sk)) {
+					mss_now = tcp_send_mss(sk, goal, flags);
+					size_goal = goal.v;
+					if (sk.sk_err !== 0 || (sk.sk_shutdown & SEND_SHUTDOWN) !== 0) err = -EPIPE;
+					continue;
+				}
+			}
 			skb = sk_stream_memory_free(sk) ? tcp_stream_alloc_skb(sk, tcp_rtx_and_write_queues_empty(sk)) : null;
 			if (skb === null) {
 				err = -EAGAIN;
 				break;
 			}
+			process_backlog++;
 			tcp_skb_entail(sk, skb);
 			copy = size_goal;
 			// Repaired data was sent by somebody else: its ACK tells nothing of the round trip.

@@ -205,16 +205,18 @@ describe('answers', () => {
 			const h = world.host('h');
 			const before = counters(h);
 			const out: string[] = [];
+			let after = before;
 			await h.process('answers', async (p) => {
 				const r = new Run(p);
 				for (const line of lines) {
 					out.push(`${line}: ${JSON.stringify(await r.line(line.split(' ')))}`);
 					await p.sleep(50);
 				}
+				after = counters(h);
 			});
 			expect(out).toEqual(want.out.map((o, i) => `${lines[i]}: ${JSON.stringify(o)}`));
 			const diff: Record<string, number> = {};
-			for (const [k, v] of counters(h)) if (v !== before.get(k)) diff[k] = v - before.get(k)!;
+			for (const [k, v] of after) if (v !== before.get(k)) diff[k] = v - before.get(k)!;
 			expect(diff).toEqual(want.counters);
 		});
 	}
