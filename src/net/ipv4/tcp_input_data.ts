@@ -3,11 +3,13 @@
  *
  * Walk: tcp_data_queue -> in order: tcp_queue_rcv, then what waited for it (tcp_ofo_queue)
  *                      -> old: D-SACK   -> beyond a gap: tcp_data_queue_ofo, a SACK block   -> no room: tcp_prune_queue, tcp_collapse.
- * The queue of what is out of order is a list by sequence; its entries may overlap. Where it is long, an array over it finds places.
+ * The queue of what is out of order is a list by sequence and a red-black tree over it; its entries may overlap. Which overlaps are seen, and
+ * what is joined to what, depends on the way down the tree: hence a tree of Linux's shape.
  * RFC 9293 3.10.7.4 (seventh), RFC 2018 (SACK), RFC 2883 (D-SACK), RFC 5681 4.2 (when to acknowledge at once).
  */
 import { hrtimer_cancel } from '../../kernel/time.ts';
 import { trace_event } from '../../kernel/trace.ts';
+import { rb_erase, rb_insert_color, rb_link_node, rb_node, rb_root } from '../../lib/rbtree.ts';
 import { ENOMEM } from '../../uapi/asm-generic/errno.ts';
 import {
 	LINUX_MIB_DELAYEDACKLOST,
@@ -85,8 +87,6 @@ import {
 
 /** SACK blocks beyond this are worth an ACK of their own when they appear while ACKs are held back. */
 const TCP_SACK_BLOCKS_EXPECTED = 2;
-/** With more segments out of order than this, places are found by an index. */
-const OFO_INDEX_MIN = 32;
 /** skb_try_coalesce's answer: nobody keeps it. */
 const coalesced: coalesce_result = { delta_truesize: 0, stolen: false };
 
@@ -226,61 +226,62 @@ function tcp_sack_remove(tp: tcp_sock): void {
 
 // ---- the queue of what is out of order -------------------------------------------------------------------------------------------
 
-/** The array over the queue, which is made when it is missing or somebody else emptied the queue. */
-function ofo_index(tp: tcp_sock): sk_buff[] {
-	const list = tp.out_of_order_queue;
-	const index = tp.ofo_index;
-	if (index !== null && index.length === list.qlen) return index;
-	const made: sk_buff[] = [];
-	for (let s = list.first; s !== null; s = s.next) made.push(s);
-	tp.ofo_index = made;
-	return made;
-}
-
-/** How many entries of the index start at or before `seq`. */
-function ofo_rank(index: sk_buff[], seq: number): number {
-	let lo = 0;
-	let hi = index.length;
-	while (lo < hi) {
-		const mid = (lo + hi) >> 1;
-		if (before(seq, TCP_SKB_CB(index[mid]).seq)) hi = mid;
-		else lo = mid + 1;
+function ofo_tree(tp: tcp_sock): rb_root<sk_buff> {
+	let root = tp.ofo_root;
+	if (root === null) {
+		root = new rb_root();
+		tp.ofo_root = root;
 	}
-	return lo;
+	return root;
 }
 
-/** The last segment that starts at or before `seq`; null when all start after it. */
-function ofo_find(tp: tcp_sock, seq: number): sk_buff | null {
+/** Enters skb as a child of `parent` (null: the queue is empty). */
+function ofo_link(tp: tcp_sock, skb: sk_buff, parent: sk_buff | null, left: boolean): void {
 	const list = tp.out_of_order_queue;
-	if (list.qlen > OFO_INDEX_MIN) {
-		const index = ofo_index(tp);
-		const n = ofo_rank(index, seq);
-		return n === 0 ? null : index[n - 1];
-	}
-	let s = list.last;
-	while (s !== null && before(seq, TCP_SKB_CB(s).seq)) s = s.prev;
-	return s;
+	const root = ofo_tree(tp);
+	const cb = TCP_SKB_CB(skb);
+	const node = (cb.rbnode ??= new rb_node(skb));
+	rb_link_node(root, node, parent === null ? null : TCP_SKB_CB(parent).rbnode, left);
+	rb_insert_color(root, node);
+	if (parent === null) __skb_queue_tail(list, skb);
+	else list_insert_after(list, left ? parent.prev : parent, skb);
+	tp.ooo_last_skb = list.last;
 }
 
-/** Puts skb after `prev` (null: first). */
-function ofo_insert(tp: tcp_sock, prev: sk_buff | null, skb: sk_buff): void {
-	const list = tp.out_of_order_queue;
-	const index = tp.ofo_index;
-	if (index !== null) {
-		if (index.length !== list.qlen || list.qlen <= OFO_INDEX_MIN) tp.ofo_index = null;
-		else if (prev === list.last) index.push(skb);
-		else index.splice(ofo_rank(index, TCP_SKB_CB(skb).seq), 0, skb);
-	}
-	list_insert_after(list, prev, skb);
-	if (list.last === skb) tp.ooo_last_skb = skb;
-}
-
-/** The index is made anew when it is next asked for: entries leave in runs. */
 function ofo_unlink(tp: tcp_sock, skb: sk_buff): void {
 	const list = tp.out_of_order_queue;
-	tp.ofo_index = null;
+	rb_erase(ofo_tree(tp), TCP_SKB_CB(skb).rbnode!);
 	__skb_unlink(skb, list);
 	tp.ooo_last_skb = list.last;
+}
+
+/** `skb` takes the place of `old`. */
+function ofo_replace(tp: tcp_sock, old: sk_buff, skb: sk_buff): void {
+	const list = tp.out_of_order_queue;
+	const node = TCP_SKB_CB(old).rbnode!;
+	const spare = TCP_SKB_CB(skb).rbnode;
+	if (spare !== null) spare.value = old;
+	TCP_SKB_CB(old).rbnode = spare;
+	node.value = skb;
+	TCP_SKB_CB(skb).rbnode = node;
+	list_insert_after(list, old, skb);
+	__skb_unlink(old, list);
+	tp.ooo_last_skb = list.last;
+}
+
+/** Enters a segment that stands in the list already into the tree. */
+function ofo_tree_insert(tp: tcp_sock, skb: sk_buff): void {
+	const root = ofo_tree(tp);
+	const cb = TCP_SKB_CB(skb);
+	let parent: rb_node<sk_buff> | null = null;
+	let left = false;
+	for (let at = root.rb_node; at !== null; at = left ? at.left : at.right) {
+		parent = at;
+		left = before(cb.seq, TCP_SKB_CB(at.value).seq);
+	}
+	const node = (cb.rbnode ??= new rb_node(skb));
+	rb_link_node(root, node, parent, left);
+	rb_insert_color(root, node);
 }
 
 function list_insert_after(list: sk_buff_head, prev: sk_buff | null, skb: sk_buff): void {
@@ -298,7 +299,7 @@ function list_insert_after(list: sk_buff_head, prev: sk_buff | null, skb: sk_buf
 /** Everything out of order goes. */
 export function tcp_ofo_purge(tp: tcp_sock): void {
 	const list = tp.out_of_order_queue;
-	tp.ofo_index = null;
+	tp.ofo_root = null;
 	for (let s = list.first; s !== null; s = list.first) {
 		__skb_unlink(s, list);
 		kfree_skb(s, 'skb_rbtree_purge');
@@ -398,7 +399,9 @@ export function tcp_prune_queue(sk: sock, in_skb: sk_buff): number {
 
 function tcp_collapse_one(sk: sock, skb: sk_buff, list: sk_buff_head): sk_buff | null {
 	const next = skb.next;
-	__skb_unlink(skb, list);
+	const tp = tcp_sk(sk);
+	if (list === tp.out_of_order_queue) ofo_unlink(tp, skb);
+	else __skb_unlink(skb, list);
 	consume_skb(skb);
 	NET_INC_STATS(sk.net, LINUX_MIB_TCPRCVCOLLAPSED);
 	return next;
@@ -443,22 +446,14 @@ function tcp_collapse(
 	}
 	if (!found || skb === null || has_syn_or_fin(skb)) return;
 
-	const machine = sk.net.machine;
-	while (before(start, end)) {
+	let first: sk_buff | null = null;
+	let made = 0;
+	copying: while (before(start, end)) {
 		let copy = Math.min(SKB_MAX_ORDER_0, (end - start) | 0);
-		const nskb = alloc_skb(machine, copy, skb);
-		nskb.truesize = linear_truesize(copy);
-		const from = TCP_SKB_CB(skb);
-		const to = TCP_SKB_CB(nskb);
-		to.seq = start;
-		to.end_seq = start;
-		to.ack_seq = from.ack_seq;
-		to.tcp_flags = from.tcp_flags;
-		to.sacked = from.sacked;
-		to.ip_dsfield = from.ip_dsfield;
-		to.has_rxtstamp = from.has_rxtstamp;
+		const nskb = collapsed_skb(sk, skb, copy, start);
 		list_insert_after(list, skb.prev, nskb);
-		skb_set_owner_r(nskb, sk);
+		if (made++ === 0) first = nskb;
+		const to = TCP_SKB_CB(nskb);
 		while (copy > 0) {
 			const cb = TCP_SKB_CB(skb);
 			let size = (cb.end_seq - start) | 0;
@@ -471,10 +466,30 @@ function tcp_collapse(
 			}
 			if (!before(start, cb.end_seq)) {
 				skb = tcp_collapse_one(sk, skb, list);
-				if (skb === null || skb === tail || has_syn_or_fin(skb)) return;
+				if (skb === null || skb === tail || has_syn_or_fin(skb)) break copying;
 			}
 		}
 	}
+	if (list !== tp.out_of_order_queue) return;
+	for (let s = first; made > 0; made--, s = s!.next) ofo_tree_insert(tp, s!);
+}
+
+/** A buffer for `copy` bytes from `seq` on, which stand in `skb` and those after it. */
+function collapsed_skb(sk: sock, skb: sk_buff, copy: number, seq: number): sk_buff {
+	const nskb = alloc_skb(sk.net.machine, copy, skb);
+	nskb.truesize = linear_truesize(copy);
+	const from = TCP_SKB_CB(skb);
+	const to = TCP_SKB_CB(nskb);
+	to.seq = seq;
+	to.end_seq = seq;
+	to.ack_seq = from.ack_seq;
+	to.tcp_flags = from.tcp_flags;
+	to.sacked = from.sacked;
+	to.ip_dsfield = from.ip_dsfield;
+	to.has_rxtstamp = from.has_rxtstamp;
+	nskb.tstamp = skb.tstamp;
+	skb_set_owner_r(nskb, sk);
+	return nskb;
 }
 
 /** Collapses each run of what is out of order that is more than one small segment. */
@@ -483,7 +498,6 @@ function tcp_collapse_ofo_queue(sk: sock): void {
 	const list = tp.out_of_order_queue;
 	let sum_tiny = 0;
 	let skb = list.first;
-	tp.ofo_index = null;
 	while (skb !== null) {
 		const head: sk_buff = skb;
 		let start = TCP_SKB_CB(head).seq;
@@ -616,7 +630,8 @@ function tcp_data_queue_ofo(sk: sock, skb: sk_buff): void {
 			tp.selective_acks[0].start_seq = seq;
 			tp.selective_acks[0].end_seq = end_seq;
 		}
-		ofo_insert(tp, null, skb);
+		ofo_tree(tp).rb_node = null;
+		ofo_link(tp, skb, null, false);
 	} else {
 		kept = ofo_add(sk, tp, skb);
 		if (sack) tcp_sack_new_ofo_skb(sk, seq, end_seq);
@@ -634,34 +649,40 @@ function ofo_add(sk: sock, tp: tcp_sock, skb: sk_buff): boolean {
 	const cb = TCP_SKB_CB(skb);
 	const seq = cb.seq;
 	const end_seq = cb.end_seq;
-	// Nearly always it continues the last one.
 	const last = tp.out_of_order_queue.last!;
-	let prev: sk_buff | null = last;
-	if (before(seq, TCP_SKB_CB(last).end_seq)) prev = ofo_find(tp, seq);
-	if (prev !== null) {
-		const p = TCP_SKB_CB(prev);
-		if (before(seq, p.end_seq)) {
-			if (!after(end_seq, p.end_seq)) {
-				NET_INC_STATS(sk.net, LINUX_MIB_TCPOFOMERGE);
-				tcp_drop_reason(sk, skb, SKB_DROP_REASON_TCP_OFOMERGE, 'tcp_data_queue_ofo');
-				tcp_dsack_set(sk, seq, end_seq);
-				return false;
-			}
-			if (after(seq, p.seq)) tcp_dsack_set(sk, seq, p.end_seq);
-			else {
-				// The same start and longer: takes its place.
-				tcp_dsack_extend(sk, p.seq, p.end_seq);
-				const before_it: sk_buff | null = prev.prev;
-				ofo_merge(sk, tp, prev);
-				prev = before_it;
-			}
-		} else if (tcp_ooo_try_coalesce(sk, prev, skb)) {
-			if (tp.rx_opt.sack_ok !== 0) tcp_grow_window(sk, skb, true);
-			consume_skb(skb);
-			return false;
+	// Nearly always it continues the last one.
+	if (tcp_ooo_try_coalesce(sk, last, skb)) return ofo_joined(sk, tp, skb);
+	let parent: sk_buff = last;
+	let left = false;
+	let placed = false;
+	if (before(seq, TCP_SKB_CB(last).end_seq)) {
+		// On the way down: overlaps with those that begin before it.
+		for (let at = ofo_tree(tp).rb_node; at !== null; at = left ? at.left : at.right) {
+			parent = at.value;
+			const p = TCP_SKB_CB(parent);
+			left = before(seq, p.seq);
+			if (left) continue;
+			if (before(seq, p.end_seq)) {
+				if (!after(end_seq, p.end_seq)) {
+					NET_INC_STATS(sk.net, LINUX_MIB_TCPOFOMERGE);
+					tcp_drop_reason(sk, skb, SKB_DROP_REASON_TCP_OFOMERGE, 'tcp_data_queue_ofo');
+					tcp_dsack_set(sk, seq, end_seq);
+					return false;
+				}
+				if (after(seq, p.seq)) tcp_dsack_set(sk, seq, p.end_seq);
+				else {
+					// The same start and longer: takes its place.
+					ofo_replace(tp, parent, skb);
+					tcp_dsack_extend(sk, p.seq, p.end_seq);
+					NET_INC_STATS(sk.net, LINUX_MIB_TCPOFOMERGE);
+					tcp_drop_reason(sk, parent, SKB_DROP_REASON_TCP_OFOMERGE, 'tcp_data_queue_ofo');
+					placed = true;
+					break;
+				}
+			} else if (tcp_ooo_try_coalesce(sk, parent, skb)) return ofo_joined(sk, tp, skb);
 		}
 	}
-	ofo_insert(tp, prev, skb);
+	if (!placed) ofo_link(tp, skb, parent, left);
 	for (let next = skb.next; next !== null; next = skb.next) {
 		const n = TCP_SKB_CB(next);
 		if (!after(end_seq, n.seq)) break;
@@ -669,17 +690,19 @@ function ofo_add(sk: sock, tp: tcp_sock, skb: sk_buff): boolean {
 			tcp_dsack_extend(sk, n.seq, end_seq);
 			break;
 		}
+		ofo_unlink(tp, next);
 		tcp_dsack_extend(sk, n.seq, n.end_seq);
-		ofo_merge(sk, tp, next);
+		NET_INC_STATS(sk.net, LINUX_MIB_TCPOFOMERGE);
+		tcp_drop_reason(sk, next, SKB_DROP_REASON_TCP_OFOMERGE, 'tcp_data_queue_ofo');
 	}
 	return true;
 }
 
-/** A segment in the queue that another covers whole. */
-function ofo_merge(sk: sock, tp: tcp_sock, skb: sk_buff): void {
-	ofo_unlink(tp, skb);
-	NET_INC_STATS(sk.net, LINUX_MIB_TCPOFOMERGE);
-	tcp_drop_reason(sk, skb, SKB_DROP_REASON_TCP_OFOMERGE, 'tcp_data_queue_ofo');
+/** The segment's bytes went to another's end. Return: false. */
+function ofo_joined(sk: sock, tp: tcp_sock, skb: sk_buff): boolean {
+	if (tp.rx_opt.sack_ok !== 0) tcp_grow_window(sk, skb, true);
+	consume_skb(skb);
+	return false;
 }
 
 // ---- all data --------------------------------------------------------------------------------------------------------------------

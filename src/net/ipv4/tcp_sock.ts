@@ -8,6 +8,7 @@
  */
 import { HZ, type hrtimer, type timer_list } from '../../kernel/time.ts';
 import { LINUX_MIB_LISTENDROPS } from '../../uapi/linux/snmp.ts';
+import type { rb_node, rb_root } from '../../lib/rbtree.ts';
 import type { dst_entry } from '../core/dst.ts';
 import type { flowi4 } from '../core/flow.ts';
 import type { net } from '../core/net_namespace.ts';
@@ -211,6 +212,8 @@ export class tcp_skb_cb {
 	fclone: sk_buff | null = null;
 	/** Received: interface index (inet_iif). */
 	iif = 0;
+	/** Received out of order: its node of tp.ofo_root. Stays with the sk_buff. */
+	rbnode: rb_node<sk_buff> | null = null;
 }
 
 /** Return: the segment's TCP part, made on first use. */
@@ -567,8 +570,8 @@ export class tcp_sock extends inet_connection_sock {
 	/** Received out of order, sorted by sequence (tcp_input_data's own way to find places in it). */
 	out_of_order_queue: sk_buff_head = new sk_buff_head();
 	ooo_last_skb: sk_buff | null = null;
-	/** The same as an array, while tcp_input_data finds places by it. */
-	ofo_index: sk_buff[] | null = null;
+	/** The same as a tree (tcp_input_data), whose shape says what an overlap is taken for, as in Linux. */
+	ofo_root: rb_root<sk_buff> | null = null;
 	duplicate_sack: tcp_sack_block = { start_seq: 0, end_seq: 0 };
 	selective_acks: tcp_sack_block[] = [
 		{ start_seq: 0, end_seq: 0 },
