@@ -7,4 +7,4 @@ export { actionLine, configLine, reasonLine, render, wholeWay } from '../trace/r
 export { type Drop, Host, type HostOptions, Nic, type NicOptions } from './host.ts';
 export { Link, type LinkOptions, type SeenFrame, Switch } from './link.ts';
 export { Job, type ShellOptions, type ShellResult } from './shell.ts';
-export { type Duration, durationNs, World, type WorldOptions } from './world.ts';
+export { type Duration, durationNs, type Guest, World, type WorldOptions } from './world.ts';
