@@ -32,13 +32,14 @@ import {
 	kfree_skb,
 	kfree_skb_reason,
 	pskb_expand_head,
+	pskb_may_pull,
 	SKB_GSO_TCPV4,
 	SKB_GSO_TCPV6,
 	SKB_GSO_UDP_L4,
 	type sk_buff,
 	skb_checksum,
 	skb_clone,
-	skb_cloned,
+	skb_header_cloned,
 	skb_linearize,
 } from './skbuff.ts';
 import { skb_orphan_frags_rx } from './skbuff_zerocopy.ts';
@@ -136,8 +137,8 @@ export function skb_checksum_help(skb: sk_buff): number {
 	}
 	const offset = skb.csum_start - skb.data;
 	if (offset < 0 || offset + skb.csum_offset + 2 > skb.len) return -EINVAL;
-	if (skb.data_len > 0 && skb_linearize(skb) < 0) return -EINVAL;
-	if (skb_cloned(skb)) pskb_expand_head(skb, 0, 0);
+	if (!pskb_may_pull(skb, offset + skb.csum_offset + 2)) return -EINVAL;
+	if (skb_header_cloned(skb)) pskb_expand_head(skb, 0, 0);
 	const sum = csum_fold(skb_checksum(skb, offset, skb.len - offset, 0));
 	const at = skb.csum_start + skb.csum_offset;
 	// RFC 768: a sum of zero is sent as all ones. Harmless for the others.
@@ -176,6 +177,7 @@ export function validate_xmit_skb(skb: sk_buff, dev: net_device): sk_buff | null
 		if (segs !== null) {
 			consume_skb(skb);
 			for (let s: sk_buff | null = segs; s !== null; s = s.next) {
+				if (s.data_len > 0 && (features & NETIF_F_SG) === 0) skb_linearize(s);
 				if (s.ip_summed === CHECKSUM_PARTIAL && (features & (NETIF_F_HW_CSUM | NETIF_F_IP_CSUM)) === 0)
 					skb_checksum_help(s);
 			}

@@ -8,7 +8,16 @@
 import type { Machine } from '../../kernel/machine.ts';
 import { trace_event } from '../../kernel/trace.ts';
 import { EPROTONOSUPPORT } from '../../uapi/asm-generic/errno.ts';
-import { alloc_skb, CHECKSUM_PARTIAL, type sk_buff, skb_copy_bits, skb_put, skb_reserve } from './skbuff.ts';
+import {
+	alloc_skb,
+	CHECKSUM_PARTIAL,
+	MAX_SKB_FRAGS,
+	type sk_buff,
+	skb_copy_bits,
+	skb_put,
+	skb_reserve,
+} from './skbuff.ts';
+import { skb_append_pagefrags } from './skbuff_frags.ts';
 
 /**
  * Cuts: borrows skb, whose data starts at the header of this layer. Return: the segments linked by next (data at the same layer), or -errno.
@@ -52,7 +61,7 @@ export function skb_gso_segment(skb: sk_buff, features: number): sk_buff | null 
 	for (let s: sk_buff | null = segs; s !== null; s = s.next) {
 		// The segments' headroom holds the link header already.
 		s.data = s.mac_header;
-		s.len = s.tail - s.data;
+		s.len = s.tail - s.data + s.data_len;
 		n++;
 	}
 	if (skb.journey !== null) trace_event(skb, 'note', 'skb_gso_segment', { segs: n, gso_size: skb.shinfo.gso_size });
@@ -73,13 +82,33 @@ export function skb_segment(skb: sk_buff, hdrlen: number): sk_buff {
 	let first: sk_buff | null = null;
 	let last: sk_buff | null = null;
 	let offset = 0;
+	// Payload that lies in pages stays there: each piece points to its part.
+	const sh = skb.shinfo;
+	const paged = skb.data_len === payload && payload > 0 && sh.frag_list === null;
+	let frag = 0;
+	let frag_at = 0;
 	do {
 		const n = Math.min(mss, payload - offset);
-		const s = alloc_skb(machine, mac + headers + n, skb);
+		const s = alloc_skb(machine, mac + headers + (paged ? 0 : n), skb);
 		skb_reserve(s, mac);
-		const at = skb_put(s, headers + n);
+		const at = skb_put(s, headers + (paged ? 0 : n));
 		s.head.set(skb.head.subarray(mac, mac + headers), at);
-		skb_copy_bits(skb, from_data + offset, s.head, at + headers, n);
+		if (paged) {
+			for (let left = n; left > 0; ) {
+				const f = sh.frags[frag];
+				const part = Math.min(left, f.size - frag_at);
+				skb_append_pagefrags(s, f.page, f.offset + frag_at, part, MAX_SKB_FRAGS);
+				left -= part;
+				frag_at += part;
+				if (frag_at === f.size) {
+					frag++;
+					frag_at = 0;
+				}
+			}
+			s.len += n;
+			s.data_len += n;
+			s.truesize += n;
+		} else skb_copy_bits(skb, from_data + offset, s.head, at + headers, n);
 		s.dev = skb.dev;
 		s.protocol = skb.protocol;
 		s.pkt_type = skb.pkt_type;

@@ -38,7 +38,7 @@ export function inet_gso_segment(skb: sk_buff, _features: number): sk_buff | num
 	let id = get_unaligned_be16(segs.head, segs.network_header + 4);
 	for (let s: sk_buff | null = segs; s !== null; s = s.next) {
 		const ip = s.network_header;
-		put_unaligned_be16(s.head, ip + 2, s.tail - ip);
+		put_unaligned_be16(s.head, ip + 2, s.tail - ip + s.data_len);
 		put_unaligned_be16(s.head, ip + 4, id);
 		if (!(type & SKB_GSO_TCP_FIXEDID)) id = (id + 1) & 0xffff;
 		put_unaligned_be16(s.head, ip + 10, 0);

@@ -146,7 +146,8 @@ export function ip_select_ident(n: net, skb: sk_buff, sk: sock | null): void {
 export function __ip_local_out(n: net, sk: sock | null, skb: sk_buff): number {
 	if (skb.journey !== null) trace_fn(skb, '__ip_local_out');
 	IP_INC_STATS(n, IPSTATS_MIB_OUTREQUESTS);
-	ip_hdr_set_tot_len(skb, skb.len);
+	// What is longer than the field can say will be cut before it leaves.
+	ip_hdr_set_tot_len(skb, skb.len <= 0xffff ? skb.len : 0);
 	ip_send_check(skb);
 	skb.protocol = ETH_P_IP;
 	if (skb.journey !== null) trace_output_route(skb, '__ip_local_out');

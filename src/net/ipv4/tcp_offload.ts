@@ -23,7 +23,7 @@ import { inet_gro_flush } from './ip_offload.ts';
 /** Leaves the transport checksum to the device: the field holds the pseudo header's sum. */
 export function gso_checksum_partial(s: sk_buff, proto: number, field: number): void {
 	const ip = s.network_header;
-	const len = s.tail - s.transport_header;
+	const len = s.tail - s.transport_header + s.data_len;
 	const sum = csum_tcpudp_nofold(
 		get_unaligned_be32(s.head, ip + 12),
 		get_unaligned_be32(s.head, ip + 16),

@@ -556,8 +556,8 @@ export function tcp_write_xmit(sk: sock, mss_now: number, nonagle: number, push_
 				quota = 1;
 			}
 			quota = Math.min(quota, max_segs);
-			// Two segments of lo's MSS would be more than a packet can be long.
-			const missing = (mss_now * 2 <= sk.sk_gso_max_size ? quota * mss_now : mss_now) - skb.len;
+			// On lo that is more than a packet can be long: it is cut on its way to the device.
+			const missing = quota * mss_now - skb.len;
 			if (missing > 0 && skb.next !== null) tcp_grow_skb(sk, skb, missing);
 			const tso_segs = tcp_set_skb_tso_segs(skb, mss_now);
 			if (!tcp_snd_wnd_test(tp, skb, mss_now)) {

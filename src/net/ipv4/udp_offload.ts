@@ -23,7 +23,7 @@ export function __udp_gso_segment(skb: sk_buff): sk_buff | number {
 	if (!pskb_may_pull(skb, 8) || skb.len <= 8) return -EINVAL;
 	const segs = skb_segment(skb, 8);
 	for (let s: sk_buff | null = segs; s !== null; s = s.next) {
-		put_unaligned_be16(s.head, s.transport_header + 4, s.tail - s.transport_header);
+		put_unaligned_be16(s.head, s.transport_header + 4, s.tail - s.transport_header + s.data_len);
 		gso_checksum_partial(s, IPPROTO_UDP, 6);
 	}
 	gso_charge_segments(skb, segs);

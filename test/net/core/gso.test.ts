@@ -10,6 +10,7 @@ import {
 	skb_put,
 	skb_reserve,
 } from '../../../src/net/core/skbuff.ts';
+import { skb_append_data } from '../../../src/net/core/skbuff_frags.ts';
 import { ipv4_offload_init } from '../../../src/net/ipv4/ip_offload.ts';
 import { kernel, MAC_A, MAC_B, nic } from './kernel.ts';
 
@@ -20,6 +21,7 @@ function cut(
 	n: number,
 	mss: number,
 	id: number,
+	paged: boolean,
 ): { frames: Uint8Array[]; live: number; drops: string[] } {
 	const k = kernel();
 	ipv4_offload_init(k.machine);
@@ -36,6 +38,13 @@ function cut(
 		b.set([0, 80, 1, 0, 0xff, 0xff, 0xff, 0x00, 0, 0, 0, 0, (hdrlen / 4) << 4, 0x80 | 0x10 | 0x09], o + 34);
 	} else b.set([0, 53, 1, 0], o + 34);
 	for (let i = 0; i < n; i++) b[o + 34 + hdrlen + i] = i * 7;
+	if (paged) {
+		// The same payload in pages.
+		const data = b.slice(o + 34 + hdrlen, skb.tail);
+		skb.tail -= n;
+		skb.len -= n;
+		skb_append_data(skb, data, 0, n);
+	}
 	skb.dev = dev;
 	skb.protocol = 0x0800;
 	skb.network_header = o + 14;
@@ -61,9 +70,10 @@ test('TCP and UDP packets are cut for a device that cannot: nothing is lost, and
 			fc.integer({ min: 1, max: 5000 }),
 			fc.integer({ min: 1, max: 1460 }),
 			fc.nat(0xffff),
-			([proto, hdrlen], n, mss, id) => {
+			fc.boolean(),
+			([proto, hdrlen], n, mss, id, paged) => {
 				fc.pre(n / mss < 300);
-				const { frames, live, drops } = cut(proto, hdrlen, n, mss, id);
+				const { frames, live, drops } = cut(proto, hdrlen, n, mss, id, paged);
 				expect(drops).toEqual([]);
 				expect(live).toBe(0);
 				expect(frames.length).toBe(Math.ceil(n / mss));
@@ -87,6 +97,6 @@ test('TCP and UDP packets are cut for a device that cannot: nothing is lost, and
 				expect(at).toBe(n);
 			},
 		),
-		{ numRuns: 60, seed: 3 },
+		{ numRuns: 100, seed: 3 },
 	);
 });
