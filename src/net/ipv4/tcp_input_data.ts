@@ -37,7 +37,7 @@ import {
 	SKB_DROP_REASON_TCP_OVERWINDOW,
 	SKB_DROP_REASON_TCP_ZEROWINDOW,
 } from '../core/dropreason.ts';
-import { linear_truesize, SKB_MAX_ORDER_0 } from '../core/skb_truesize.ts';
+import { linear_size, linear_truesize, SKB_MAX_ORDER_0 } from '../core/skb_truesize.ts';
 import {
 	alloc_skb,
 	consume_skb,
@@ -476,7 +476,9 @@ function tcp_collapse(
 
 /** A buffer for `copy` bytes from `seq` on, which stand in `skb` and those after it. */
 function collapsed_skb(sk: sock, skb: sk_buff, copy: number, seq: number): sk_buff {
-	const nskb = alloc_skb(sk.net.machine, copy, skb);
+	const room = linear_size(copy);
+	const nskb = alloc_skb(sk.net.machine, room, skb);
+	nskb.end = room;
 	nskb.truesize = linear_truesize(copy);
 	const from = TCP_SKB_CB(skb);
 	const to = TCP_SKB_CB(nskb);
