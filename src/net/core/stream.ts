@@ -61,7 +61,7 @@ export function sk_stream_error(sk: sock, _flags: number, err: number): number {
 
 /** Throws away what is queued at the end of a stream socket's life. */
 export function sk_stream_kill_queues(sk: sock): void {
-	__skb_queue_purge(sk.sk_receive_queue, SKB_DROP_REASON_QUEUE_PURGE);
-	__skb_queue_purge(sk.sk_error_queue, SKB_DROP_REASON_QUEUE_PURGE);
+	__skb_queue_purge(sk.sk_receive_queue, SKB_DROP_REASON_QUEUE_PURGE, 'sk_stream_kill_queues');
+	__skb_queue_purge(sk.sk_error_queue, SKB_DROP_REASON_QUEUE_PURGE, 'sk_stream_kill_queues');
 	sk_mem_reclaim(sk);
 }
