@@ -13,7 +13,7 @@ import { ScriptError } from '../../src/packetdrill/script.ts';
 
 type Reply = Record<string, unknown> & { id?: number };
 
-class LinuxKernel implements Kernel {
+export class LinuxKernel implements Kernel {
 	private child: ChildProcessWithoutNullStreams;
 	private waiting: Map<number, (r: Reply) => void> = new Map();
 	private packets: { time: number; packet: Uint8Array }[] = [];
@@ -78,6 +78,8 @@ class LinuxKernel implements Kernel {
 			if (left > 3000) await new Promise((r) => setTimeout(r, (left - 2500) / 1000));
 			else await new Promise((r) => setImmediate(r));
 		}
+		// And when we wake late.
+		if (this.now() > us) this.slip += this.now() - us;
 	}
 
 	async inject(packet: Uint8Array): Promise<void> {
