@@ -6,7 +6,6 @@ import type { Cable, CablePort, frame_offload } from '../drivers/net/cable.ts';
 import type { journey } from '../kernel/trace.ts';
 import { clock_event, type EventQueue } from '../lib/event_queue.ts';
 import { Random } from '../lib/random.ts';
-import type { Nic } from './host.ts';
 
 /** What a link does to frames, the same in both directions. */
 export interface LinkOptions {
@@ -28,9 +27,19 @@ export interface LinkOptions {
 	offload?: boolean;
 }
 
+/** What a cable is plugged into: a NIC of a host, or something outside of the world (cables/outside.ts). */
+export interface Plug {
+	readonly name: string;
+	/** Whose it is. */
+	readonly host: { readonly name: string };
+	/** @internal Return: itself, as the cable sees it. */
+	plug(cable: Cable): CablePort;
+	toString(): string;
+}
+
 /** A frame seen at an end of a link. `time` in ns of the world's clock. */
 export interface SeenFrame {
-	nic: Nic;
+	nic: Plug;
 	/** 'out': the NIC sent it; 'in': it arrived there. */
 	direction: 'in' | 'out';
 	time: number;
@@ -222,7 +231,7 @@ abstract class Medium {
 		for (const m of this.monitors) m(seen);
 	}
 
-	protected attach(nic: Nic): End {
+	protected attach(nic: Plug): End {
 		const end = new End(this, nic);
 		this.ends.push(end);
 		end.port = nic.plug(end);
@@ -233,7 +242,7 @@ abstract class Medium {
 
 /** One end: the cable as its NIC sees it. Frames that leave it wait here until they arrive. */
 class End implements Cable {
-	readonly nic: Nic;
+	readonly nic: Plug;
 	readonly offload: boolean;
 	port: CablePort | null = null;
 	up = false;
@@ -244,7 +253,7 @@ class End implements Cable {
 	private queue: Flight[] = [];
 	private head = 0;
 
-	constructor(medium: Medium, nic: Nic) {
+	constructor(medium: Medium, nic: Plug) {
 		this.medium = medium;
 		this.nic = nic;
 		this.offload = medium.options.offload;
@@ -308,7 +317,7 @@ function arrive(ev: clock_event): void {
 
 /** A cable between two NICs. */
 export class Link extends Medium {
-	constructor(clock: EventQueue, seed: number, a: Nic, b: Nic, options: LinkOptions) {
+	constructor(clock: EventQueue, seed: number, a: Plug, b: Plug, options: LinkOptions) {
 		super(clock, seed, `link ${a} ${b}`, options);
 		this.attach(a);
 		this.attach(b);
@@ -338,7 +347,7 @@ export class Switch extends Medium {
 	}
 
 	/** Plugs another NIC in. */
-	plug(nic: Nic): void {
+	plug(nic: Plug): void {
 		this.attach(nic);
 	}
 

@@ -19,9 +19,9 @@ import type { Scheduler, task_struct } from '../kernel/sched.ts';
 import { EventQueue } from '../lib/event_queue.ts';
 import { explain, type PacketJourney, type RuleLookup } from '../trace/explain.ts';
 import { Recorder } from '../trace/recorder.ts';
-import { Host, type HostOptions, type Nic } from './host.ts';
+import { Host, type HostOptions } from './host.ts';
 import { ruleLines } from './import/snapshot.ts';
-import { Link, type LinkOptions, Switch } from './link.ts';
+import { Link, type LinkOptions, type Plug, Switch } from './link.ts';
 
 export interface WorldOptions {
 	/** Any whole number. Default 1. */
@@ -43,6 +43,10 @@ export interface Guest {
 	busy(): boolean;
 	/** The next thing to do outside: one callback. null: none. Each is called on its own, outside of the world's promises. */
 	next(): (() => void) | null;
+	/** It deals with a real network: time goes by a real clock while it is there. */
+	readonly outside?: boolean;
+	/** Takes what has come meanwhile, at once. Called before each batch of events, while there are any. */
+	poll?(): void;
 }
 
 const UNITS: Record<string, number> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9, d: 86400e9 };
@@ -105,6 +109,8 @@ const MICROTASKS = 64;
 const GUEST_TURNS = 64;
 /** Worlds without guests look this often (ms) whether anything came from outside. */
 const LOOK_MS = 50;
+/** A world that goes by a real clock lets the surroundings have their turn so often (ms), however much there is to do. */
+const TURN_MS = 1;
 const TIMEOUT_MAX = 2 ** 31 - 1;
 
 export class World implements Scheduler {
@@ -146,15 +152,15 @@ export class World implements Scheduler {
 		return host;
 	}
 
-	/** Joins two NICs by a cable. */
-	link(a: Nic, b: Nic, options: LinkOptions = {}): Link {
+	/** Joins two NICs by a cable; either may be something outside. */
+	link(a: Plug, b: Plug, options: LinkOptions = {}): Link {
 		const link = new Link(this.clock, this.seed, a, b, options);
 		this.links.push(link);
 		return link;
 	}
 
 	/** A learning switch with these NICs plugged in. */
-	switch(name: string, nics: Nic[] = [], options: LinkOptions = {}): Switch {
+	switch(name: string, nics: Plug[] = [], options: LinkOptions = {}): Switch {
 		if (this.switches.has(name)) throw new Error(`world: there is a switch '${name}' already`);
 		const sw = new Switch(this.clock, this.seed, name, options);
 		for (const nic of nics) sw.plug(nic);
@@ -313,7 +319,12 @@ export class World implements Scheduler {
 			this.driving = null;
 			this.tempo = null;
 			// Stuck as it was, somebody may have started something meanwhile, and sleep by now.
-			if (stuck && this.clock.size === 0 ? this.runnable > 0 || this.goals.length > 0 || this.guests.size > 0 : this.wanted()) this.drive();
+			if (
+				stuck && this.clock.size === 0
+					? this.runnable > 0 || this.goals.length > 0 || this.guests.size > 0
+					: this.wanted()
+			)
+				this.drive();
 		});
 	}
 
@@ -324,6 +335,7 @@ export class World implements Scheduler {
 	/** Virtual ms per real ms; 0: as fast as possible. */
 	private rate(): number {
 		if (this.pace > 0) return this.pace;
+		for (const g of this.guests) if (g.outside === true) return 1;
 		if (this.jobs > 0 || this.goals.length > 0) return 0;
 		for (const g of this.guests) if (g.busy()) return 0;
 		for (const l of this.links) if (l.carries) return 0;
@@ -368,9 +380,14 @@ export class World implements Scheduler {
 	/** Return: whether it ended since every process sleeps and nothing will ever happen. */
 	private async loop(): Promise<boolean> {
 		const clock = this.clock;
+		let turn = performance.now();
 		for (;;) {
 			const woken = this.woken;
 			this.woken = false;
+			if (this.tempo !== null && performance.now() - turn > TURN_MS) {
+				await macrotask();
+				turn = performance.now();
+			}
 			for (let i = 0; (this.runnable > 0 || (woken && i < 4)) && i < MICROTASKS; i++) await null;
 			if (this.runnable > 0) {
 				await macrotask();
@@ -378,6 +395,7 @@ export class World implements Scheduler {
 			}
 			let most = 10000;
 			if (this.guests.size > 0) {
+				for (const g of this.guests) g.poll?.();
 				if (!(await this.visit())) most = 1;
 				else if (this.woken) continue;
 			}
