@@ -378,7 +378,8 @@ export function sk_setup_caps(sk: sock, dst: dst_entry): void {
 	sk.sk_dst_cache = dst;
 	const dev = dst.dev;
 	let caps = dev.features;
-	// Generic segmentation stands in for a device that has none.
+	// Generic segmentation stands in for a device that has none; TCP makes large segments whatever the device says.
+	if (sk.sk_protocol === IPPROTO_TCP) caps |= NETIF_F_GSO;
 	if ((caps & NETIF_F_GSO) !== 0) caps |= NETIF_F_TSO | NETIF_F_TSO_ECN;
 	let max_segs = 1;
 	if ((caps & NETIF_F_TSO) !== 0) {
