@@ -264,7 +264,7 @@ export class netns_ipv4 {
 	/** What the path to a peer is remembered to be like (tcp_metrics). */
 	tcp_metrics!: tcp_metrics_table;
 	/** jiffies and count of challenge ACKs (RFC 5961). */
-	tcp_challenge_timestamp = 0;
+	tcp_challenge_timestamp = -1;
 	tcp_challenge_count = 0;
 	tfo_active_disable_times = 0;
 	tfo_active_disable_stamp = 0;

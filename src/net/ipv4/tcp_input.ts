@@ -229,12 +229,10 @@ export function tcp_oow_rate_limited(
 	return __tcp_oow_rate_limited(n, mib_idx, owner);
 }
 
-/** RFC 5961 7: an ACK that asks the peer whether it meant that; limited per socket and per host. */
-export function tcp_send_challenge_ack(sk: sock, _accecn_reflector = false): void {
-	const tp = tcp_sk(sk);
-	const n = sk.net;
-	const ipv4 = n.ipv4;
-	if (__tcp_oow_rate_limited(n, LINUX_MIB_TCPACKSKIPPEDCHALLENGE, tp)) return;
+/** RFC 5961 7: whether a challenge may be sent to `owner` now, which counts it: limited per connection and per host. */
+export function tcp_challenge_ack_allowed(n: net, owner: { last_oow_ack_time: number }): boolean {
+	const { ipv4 } = n;
+	if (__tcp_oow_rate_limited(n, LINUX_MIB_TCPACKSKIPPEDCHALLENGE, owner)) return false;
 	const limit = ipv4.sysctl_tcp_challenge_ack_limit;
 	if (limit !== 0x7fffffff) {
 		const now = Math.floor(n.machine.jiffies / HZ);
@@ -244,11 +242,16 @@ export function tcp_send_challenge_ack(sk: sock, _accecn_reflector = false): voi
 			ipv4.tcp_challenge_timestamp = now;
 			ipv4.tcp_challenge_count = half + n.machine.random.below(limit);
 		}
-		if (ipv4.tcp_challenge_count <= 0) return;
+		if (ipv4.tcp_challenge_count <= 0) return false;
 		ipv4.tcp_challenge_count--;
 	}
 	NET_INC_STATS(n, LINUX_MIB_TCPCHALLENGEACK);
-	__tcp_send_ack(sk, tp.rcv_nxt, 0);
+	return true;
+}
+
+/** RFC 5961 7: an ACK that asks the peer whether it meant that. */
+export function tcp_send_challenge_ack(sk: sock, _accecn_reflector = false): void {
+	if (tcp_challenge_ack_allowed(sk.net, tcp_sk(sk))) __tcp_send_ack(sk, tcp_sk(sk).rcv_nxt, 0);
 }
 
 // ---- the end of a connection -------------------------------------------------------------------------------------------------------

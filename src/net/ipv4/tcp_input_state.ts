@@ -20,6 +20,7 @@ import {
 	SKB_DROP_REASON_NOT_SPECIFIED,
 	SKB_DROP_REASON_TCP_ABORT_ON_DATA,
 	SKB_DROP_REASON_TCP_CLOSE,
+	SKB_DROP_REASON_TCP_FASTOPEN,
 	SKB_DROP_REASON_TCP_FLAGS,
 	SKB_DROP_REASON_TCP_INVALID_ACK_SEQUENCE,
 	SKB_DROP_REASON_TCP_OLD_ACK,
@@ -420,7 +421,7 @@ export function tcp_rcv_state_process(sk: sock, skb: sk_buff): number {
 	tp.rx_opt.saw_tstamp = false;
 	const req = tp.fastopen_rsk;
 	if (req !== null) {
-		const drop_reason = { v: SKB_DROP_REASON_NOT_SPECIFIED };
+		const drop_reason = { v: SKB_DROP_REASON_TCP_FASTOPEN };
 		if (tcp_check_req(sk, skb, req, true, { v: false }, drop_reason) === null) return discard(sk, skb, drop_reason.v);
 	}
 	if ((flags & (TCPHDR_ACK | TCPHDR_RST | TCPHDR_SYN)) === 0) return discard(sk, skb, SKB_DROP_REASON_TCP_FLAGS);

@@ -188,7 +188,7 @@ export function tcp_v4_md5_hash_skb(
 	tcp_md5_hash(out, at, key, saddr, daddr, skb.head, th, payload);
 }
 
-/** Return: where the option's 16 bytes are in `head`; -1 for none, -2 for a header that says it twice or in a wrong length. */
+/** Return: where the option's 16 bytes are in `head`; -1 for none, -2 for a header that says it twice. */
 export function tcp_md5sig_option(head: Uint8Array, th: number): number {
 	const end = th + (head[th + 12] >> 4) * 4;
 	let found = -1;
@@ -202,8 +202,8 @@ export function tcp_md5sig_option(head: Uint8Array, th: number): number {
 		if (p + 1 >= end) break;
 		const len = head[p + 1];
 		if (len < 2 || p + len > end) break;
-		if (kind === TCPOPT_MD5SIG) {
-			if (len !== 18 || found >= 0) return -2;
+		if (kind === TCPOPT_MD5SIG && len === 18) {
+			if (found >= 0) return -2;
 			found = p + 2;
 		}
 		p += len;

@@ -11,7 +11,6 @@ import { trace_event } from '../../kernel/trace.ts';
 import { minmax_reset } from '../../lib/win_minmax.ts';
 import { RTAX_INITRWND, RTAX_WINDOW } from '../../uapi/linux/rtnetlink.ts';
 import {
-	LINUX_MIB_BEYONDWINDOW,
 	LINUX_MIB_EMBRYONICRSTS,
 	LINUX_MIB_PAWSESTAB,
 	LINUX_MIB_PAWSTIMEWAIT,
@@ -63,7 +62,7 @@ import { dst_metric_advmss } from './route.ts';
 import { tcp_done } from './tcp.ts';
 import { tcp_assign_congestion_control, tcp_set_ca_state } from './tcp_cong.ts';
 import { reqsk_fastopen_remove } from './tcp_fastopen.ts';
-import { tcp_oow_rate_limited, tcp_rcv_state_process, tcp_reset } from './tcp_input.ts';
+import { tcp_challenge_ack_allowed, tcp_oow_rate_limited, tcp_rcv_state_process, tcp_reset } from './tcp_input.ts';
 import { tcp_synack_rtt_meas } from './tcp_input_ack.ts';
 import { tcp_parse_options, tcp_paws_reject } from './tcp_input_options.ts';
 import { tcp_md5_do_lookup } from './tcp_ipv4_md5.ts';
@@ -417,8 +416,13 @@ export function tcp_check_req(
 			NET_INC_STATS(n, LINUX_MIB_TSECRREJECTED);
 		} else {
 			drop_reason.v = SKB_DROP_REASON_TCP_OVERWINDOW;
-			NET_INC_STATS(n, LINUX_MIB_BEYONDWINDOW);
 		}
+		return null;
+	}
+
+	// RFC 5961 3.2: a reset that is not exactly in its place may be a stranger's.
+	if ((flg & TCPHDR_RST) !== 0 && !fastopen && cb.seq !== req.rcv_nxt) {
+		if (tcp_challenge_ack_allowed(n, req)) req.rsk_ops.send_ack(sk, skb, req);
 		return null;
 	}
 
