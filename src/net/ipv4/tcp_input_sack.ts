@@ -37,7 +37,7 @@ import {
 	tcp_count_delivered,
 } from './tcp_input_ack.ts';
 import { tcp_current_mss } from './tcp_output.ts';
-import { tcp_rtx_queue_unlink_and_free, tcp_skb_collapse_tstamp } from './tcp_output_rtx.ts';
+import { tcp_rtx_queue_unlink_and_free, tcp_skb_can_collapse, tcp_skb_collapse_tstamp } from './tcp_output_rtx.ts';
 import { TCP_FRAG_IN_RTX_QUEUE, tcp_fragment } from './tcp_output_xmit.ts';
 import { tcp_rate_skb_delivered } from './tcp_rate.ts';
 import { tcp_rack_advance } from './tcp_recovery.ts';
@@ -337,10 +337,6 @@ function tcp_shifted_skb(
 /** Whether all of its data may be moved by reference. */
 function skb_can_shift(skb: sk_buff): boolean {
 	return skb.data_len !== 0 && skb.len === skb.data_len;
-}
-
-function tcp_skb_can_collapse(to: sk_buff, _from: sk_buff): boolean {
-	return !TCP_SKB_CB(to).eor;
 }
 
 function tcp_skb_shift(to: sk_buff, from: sk_buff, pcount: number, shiftlen: number): number {

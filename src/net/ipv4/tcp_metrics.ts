@@ -82,7 +82,7 @@ import {
 	tcp_in_slow_start,
 	tcp_jiffies32,
 	type tcp_request_sock,
-	tcp_rto_min_us,
+	tcp_rto_min,
 	tcp_sk,
 } from './tcp_sock.ts';
 
@@ -258,7 +258,7 @@ export function tcp_init_metrics(sk: sock): void {
 	if (crtt > tp.srtt_us) {
 		// The SYN was short: data may take as long as they did. The estimator begins with the first of them all the same.
 		const rtt = Math.floor(crtt / ((8 * 1e6) / HZ));
-		tp.icsk_rto = rtt + Math.max(2 * rtt, (tcp_rto_min_us(sk) * HZ) / 1e6);
+		tp.icsk_rto = rtt + Math.max(2 * rtt, tcp_rto_min(sk));
 	} else if (tp.srtt_us === 0) {
 		// RFC 6298 5.7: the SYN was retransmitted: no sample, 3 s.
 		tp.rttvar_us = jiffies_to_usecs(TCP_TIMEOUT_FALLBACK);

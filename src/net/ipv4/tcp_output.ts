@@ -86,6 +86,7 @@ import {
 	tcp_mstamp_refresh,
 	tcp_packets_in_flight,
 	tcp_receive_window,
+	tcp_rto_min,
 	tcp_rtx_queue_tail,
 	tcp_sk,
 	type tcp_sock,
@@ -595,7 +596,7 @@ export function tcp_send_ack(sk: sock): void {
 /** The longest that an ACK may wait, in jiffies: the peer's RTO must not be near. */
 export function tcp_delack_max(sk: sock): number {
 	const tp = tcp_sk(sk);
-	return Math.min(tp.icsk_delack_max, Math.max(tp.icsk_rto_min, 2) - 1);
+	return Math.min(tp.icsk_delack_max, Math.max(tcp_rto_min(sk), 2) - 1);
 }
 
 /** An ACK later (RFC 9293 3.8.6.3, RFC 5681 4.2): in ATO, which follows the pace of arrivals; or now, when an earlier one is about to go. */
@@ -623,6 +624,7 @@ export function tcp_send_delayed_ack(sk: sock): void {
 		if (timeout >= due) timeout = due;
 	}
 	tp.icsk_ack_pending |= ICSK_ACK_SCHED | ICSK_ACK_TIMER;
-	// No time at all (a FIN before any data) is the next tick.
+	// No time at all (a FIN before any data) is the next tick; what comes before then finds it due.
 	mod_timer(tp.icsk_delack_timer, Math.max(timeout, now + 1));
+	tp.icsk_delack_timer.expires = timeout;
 }

@@ -6,9 +6,10 @@
  * between(); print them with `>>> 0`. Times: `*_mstamp` in us (tcp_mstamp too), `*_ns` in ns, everything else in jiffies (HZ = 250).
  * SRTT and its like are us << 3 (mdev: << 2) as in Linux. Windows, MSS, queue sizes: bytes; cwnd and its like: segments.
  */
-import { HZ, type hrtimer, type timer_list } from '../../kernel/time.ts';
-import { LINUX_MIB_LISTENDROPS } from '../../uapi/linux/snmp.ts';
+import { HZ, type hrtimer, msecs_to_jiffies, type timer_list } from '../../kernel/time.ts';
 import type { rb_node, rb_root } from '../../lib/rbtree.ts';
+import { RTAX_LOCK, RTAX_RTO_MIN } from '../../uapi/linux/rtnetlink.ts';
+import { LINUX_MIB_LISTENDROPS } from '../../uapi/linux/snmp.ts';
 import type { dst_entry } from '../core/dst.ts';
 import type { flowi4 } from '../core/flow.ts';
 import type { net } from '../core/net_namespace.ts';
@@ -932,8 +933,16 @@ export function tcp_full_space(sk: sock): number {
 	return tcp_win_from_space(tcp_sk(sk), sk.sk_rcvbuf);
 }
 
+/** The least RTO, in jiffies: the route's (rto_min), or the socket's. */
+export function tcp_rto_min(sk: sock): number {
+	const dst = sk.sk_dst_cache;
+	if (dst !== null && dst._metrics !== null && (dst._metrics[RTAX_LOCK] & (1 << RTAX_RTO_MIN)) !== 0)
+		return msecs_to_jiffies(dst._metrics[RTAX_RTO_MIN]);
+	return tcp_sk(sk).icsk_rto_min;
+}
+
 export function tcp_rto_min_us(sk: sock): number {
-	return (tcp_sk(sk).icsk_rto_min * 1e6) / HZ;
+	return (tcp_rto_min(sk) * 1e6) / HZ;
 }
 
 export function inet_csk_in_pingpong_mode(sk: sock): boolean {

@@ -93,6 +93,7 @@ import {
 	tcp_mstamp_refresh,
 	type tcp_request_sock,
 	tcp_rto_max,
+	tcp_rto_min,
 	tcp_rtx_queue_head,
 	tcp_send_head,
 	tcp_sk,
@@ -393,7 +394,7 @@ function backoff(sk: sock): void {
 	) {
 		tp.icsk_backoff = 0;
 		const rto = usecs_to_jiffies((tp.srtt_us >> 3) + tp.rttvar_us);
-		tp.icsk_rto = Math.min(Math.max(rto, tp.icsk_rto_min), tcp_rto_max(sk));
+		tp.icsk_rto = Math.min(Math.max(rto, tcp_rto_min(sk)), tcp_rto_max(sk));
 	} else if (sk.sk_state !== TCP_SYN_SENT || tp.total_rto > n.sysctl_tcp_syn_linear_timeouts) {
 		tp.icsk_backoff++;
 		tp.icsk_rto = Math.min(tp.icsk_rto << 1, tcp_rto_max(sk));
