@@ -1,0 +1,3 @@
+declare module 'readable-stream' {
+	export { Duplex, Readable, Writable } from 'node:stream';
+}
