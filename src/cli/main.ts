@@ -11,6 +11,7 @@ import { demo } from './demo.ts';
 import { UserError } from './load.ts';
 import { packetdrill } from './packetdrill.ts';
 import { type TraceFlags, trace } from './trace.ts';
+import { type UpFlags, up } from './up.ts';
 
 const program = new Command('linnet');
 program
@@ -75,6 +76,31 @@ program
 	.helpOption(false)
 	.action(async (args: string[]) => {
 		process.exitCode = await packetdrill(args);
+	});
+
+const again = (word: string, words: string[] | undefined): string[] => [...(words ?? []), word];
+
+program
+	.command('up')
+	.description('boot a host in real time, plugged to a real network; until Ctrl-C')
+	.option('--tap <[DEV=]NAME>', 'a TAP of this machine; it is made when it is not there. May be given again', again)
+	.option('--host <path>', 'an imported host instead of a plain one, as for trace', again)
+	.option('--addr <[DEV=]ADDRESS/LEN>', 'an address of the host; one for each cable', again)
+	.option('--gateway <address>', 'its default route')
+	.option('--run <script>', 'shell script (or a file of one) to run on the host; without --http its end is the end')
+	.option('--http <DIR[:PORT]>', 'serve the folder', again)
+	.option('--world <file>', 'a module whose default export sets up a world around the cables: ({ world, cables }) => …')
+	.option('--no-offload', 'no 64 KB segments and no checksums left undone on a TAP')
+	.option('-q, --quiet', 'say nothing of its own')
+	.addHelpText(
+		'after',
+		`
+Examples:
+  sudo linnet up --tap tap0 --addr 10.0.0.2/24 --http .      # then: ip addr add 10.0.0.1/24 dev tap0; ip link set tap0 up; curl 10.0.0.2
+  sudo linnet up --tap eth0=tap0 --host web1/ --run 'tcpdump -ni eth0'`,
+	)
+	.action(async (flags: UpFlags) => {
+		process.exitCode = await up(flags);
 	});
 
 program
