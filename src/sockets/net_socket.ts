@@ -407,7 +407,7 @@ export class Socket extends Duplex {
 
 	private reset(): void {
 		this.resetting = true;
-		this.destroySoon();
+		this.destroy();
 	}
 
 	override _destroy(error: Error | null, cb: Done): void {

@@ -158,13 +158,19 @@ export class TcpHandle extends Handle {
 		if (this.writes.length === 1) this.flush();
 	}
 
-	/** A FIN after all that was written. */
+	/** A FIN after all that was written. `done` is called after it, before anything else of the event loop. */
 	shutdown(done: (err: number) => void): void {
 		this.shutting = done;
-		if (this.writes.length === 0) {
-			this.loop.enter();
-			this.wake();
-		}
+		if (this.writes.length === 0) this.finish();
+	}
+
+	private finish(): void {
+		const done = this.shutting!;
+		this.shutting = null;
+		this.loop.enter();
+		const r = this.loop.proc.shutdown(this.fd, SHUT_WR);
+		this.sent();
+		queueMicrotask(() => done(r));
 	}
 
 	/** Closes with a reset. */
@@ -232,13 +238,6 @@ export class TcpHandle extends Handle {
 		}
 		if (this.reading && (mask & (POLLIN | POLLERR | POLLHUP | POLLRDHUP)) !== 0) this.read();
 		if (this.fd >= 0 && this.writes.length > 0 && (mask & (POLLOUT | POLLERR | POLLHUP)) !== 0) this.flush();
-		if (this.fd >= 0 && this.writes.length === 0 && this.shutting !== null) {
-			const done = this.shutting;
-			this.shutting = null;
-			const r = this.loop.proc.shutdown(this.fd, SHUT_WR);
-			this.sent();
-			done(r);
-		}
 	}
 
 	private connected(): void {
@@ -289,7 +288,7 @@ export class TcpHandle extends Handle {
 			this.writes.shift();
 			w.done(r);
 		}
-		if (this.shutting !== null) this.wake();
+		if (this.fd >= 0 && this.shutting !== null) this.finish();
 	}
 
 	/** Return: 0 when the kernel has taken all of it, -EAGAIN, or -errno. */

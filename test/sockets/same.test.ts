@@ -5,7 +5,7 @@ import * as nodeNet from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { World } from '../../src/lab/index.ts';
 import { createNet } from '../../src/sockets/net.ts';
-import { behaviours } from './same.ts';
+import { behaviours, type Sides } from './same.ts';
 
 /** Two hosts on a cable, 2 ms long. */
 async function hosts(pace = 0) {
@@ -28,14 +28,21 @@ function bySide(lines: string[]): Record<string, string[]> {
 	return sides;
 }
 
+/** Runs a behaviour to its end. Return: what was written down. */
+async function told(name: string, sides: Sides): Promise<Record<string, string[]>> {
+	const lines: string[] = [];
+	await behaviours[name](sides, (l) => lines.push(l));
+	// What the other side still has to say.
+	await new Promise((r) => setTimeout(r, 40));
+	expect(lines.length).toBeGreaterThan(0);
+	return bySide(lines);
+}
+
 describe.each(Object.keys(behaviours))('%s', (name) => {
 	let node: Record<string, string[]>;
 
 	test('on node:net', async () => {
-		const lines: string[] = [];
-		await behaviours[name]({ client: nodeNet, server: nodeNet, address: '127.0.0.1' }, (l) => lines.push(l));
-		expect(lines.length).toBeGreaterThan(0);
-		node = bySide(lines);
+		node = await told(name, { client: nodeNet, server: nodeNet, address: '127.0.0.1' });
 	}, 20_000);
 
 	test.each([
@@ -45,9 +52,7 @@ describe.each(Object.keys(behaviours))('%s', (name) => {
 		'on linnet, %s',
 		async (_, pace) => {
 			const { a, b } = await hosts(pace);
-			const lines: string[] = [];
-			await behaviours[name]({ client: createNet(a), server: createNet(b), address: '10.0.0.2' }, (l) => lines.push(l));
-			expect(bySide(lines)).toEqual(node);
+			expect(await told(name, { client: createNet(a), server: createNet(b), address: '10.0.0.2' })).toEqual(node);
 		},
 		20_000,
 	);
@@ -55,8 +60,6 @@ describe.each(Object.keys(behaviours))('%s', (name) => {
 	test('on linnet, over loopback', async () => {
 		const { a } = await hosts();
 		const net = createNet(a);
-		const lines: string[] = [];
-		await behaviours[name]({ client: net, server: net, address: '127.0.0.1' }, (l) => lines.push(l));
-		expect(bySide(lines)).toEqual(node);
+		expect(await told(name, { client: net, server: net, address: '127.0.0.1' })).toEqual(node);
 	}, 20_000);
 });

@@ -52,11 +52,11 @@ async function serve(
 	sides: Sides,
 	options: nodeNet.ServerOpts,
 	take: (s: Socket) => void,
-): Promise<{ server: nodeNet.Server; port: number }> {
+): Promise<{ server: nodeNet.Server; port: number; taken: Promise<void> }> {
 	const server = sides.server.createServer(options, take);
 	server.listen(0);
 	await event(server, 'listening');
-	return { server, port: (server.address() as nodeNet.AddressInfo).port };
+	return { server, port: (server.address() as nodeNet.AddressInfo).port, taken: event(server, 'connection') };
 }
 
 const end = async (server: nodeNet.Server) => {
@@ -127,9 +127,9 @@ export const behaviours: Record<string, (sides: Sides, log: Log) => Promise<void
 		await end(server);
 	},
 	async 'destroy with an error'(sides, log) {
-		const { server, port } = await serve(sides, {}, (c) => watch(log, 'server', c));
+		const { server, port, taken } = await serve(sides, {}, (c) => watch(log, 'server', c));
 		const s = watch(log, 'client', sides.client.connect(port, sides.address));
-		await event(s, 'connect');
+		await Promise.all([event(s, 'connect'), taken]);
 		s.destroy(new Error('enough'));
 		log(`${s.destroyed} ${s.readyState}`);
 		s.destroy(new Error('twice'));
@@ -145,18 +145,18 @@ export const behaviours: Record<string, (sides: Sides, log: Log) => Promise<void
 		await end(server);
 	},
 	async 'write after end'(sides, log) {
-		const { server, port } = await serve(sides, {}, (c) => watch(log, 'server', c));
+		const { server, port, taken } = await serve(sides, {}, (c) => watch(log, 'server', c));
 		const s = watch(log, 'client', sides.client.connect(port, sides.address));
-		await event(s, 'connect');
+		await Promise.all([event(s, 'connect'), taken]);
 		s.end('one.');
 		s.write('two.', (e) => log(`written ${said(e)}`));
 		await closed(s);
 		await end(server);
 	},
 	async 'write after destroy'(sides, log) {
-		const { server, port } = await serve(sides, {}, (c) => watch(log, 'server', c));
+		const { server, port, taken } = await serve(sides, {}, (c) => watch(log, 'server', c));
 		const s = watch(log, 'client', sides.client.connect(port, sides.address));
-		await event(s, 'connect');
+		await Promise.all([event(s, 'connect'), taken]);
 		s.destroy();
 		log(`${s.write('two.', (e) => log(`written ${said(e)}`))}`);
 		await closed(s);
@@ -348,13 +348,13 @@ export const behaviours: Record<string, (sides: Sides, log: Log) => Promise<void
 		await end(server);
 	},
 	async 'addresses, before and after'(sides, log) {
-		const { server, port } = await serve(sides, {}, (c) => {
+		const { server, port, taken } = await serve(sides, {}, (c) => {
 			log(`${c.localPort === port} ${typeof c.remotePort} ${c.remoteAddress !== undefined}`);
 			c.end();
 		});
 		const s = sides.client.connect(port, sides.address);
 		log(`${s.remoteAddress} ${s.remotePort} ${s.remoteFamily}`);
-		await event(s, 'connect');
+		await Promise.all([event(s, 'connect'), taken]);
 		log(`${s.remoteAddress === sides.address} ${s.remotePort === port} ${s.remoteFamily} ${s.localFamily}`);
 		log(Object.keys(s.address()).sort().join());
 		s.resume();
