@@ -36,11 +36,15 @@ export function timer_pending(timer: timer_list): boolean {
 	return timer.slot >= 0;
 }
 
-/** (Re)arms the timer for `expires` jiffies. Return: whether it was pending. */
+/**
+ * (Re)arms the timer for `expires` jiffies. Return: whether it was pending.
+ * As on Linux a timer is never early: what is armed in the middle of a tick for `jiffies + n` waits n whole ticks.
+ */
 export function mod_timer(timer: timer_list, expires: number): boolean {
 	const pending = timer.slot >= 0;
 	timer.expires = expires;
-	timer.machine.clock.schedule(timer, expires * NSEC_PER_JIFFY);
+	const clock = timer.machine.clock;
+	clock.schedule(timer, expires * NSEC_PER_JIFFY + (clock.now % NSEC_PER_JIFFY));
 	return pending;
 }
 
