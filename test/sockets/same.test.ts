@@ -1,11 +1,14 @@
 /*
  * test/sockets/same.test.ts: the same program on node:net of this machine and on linnet/net: the same events, in the same order, with the same words.
  */
+import * as nodeDgram from 'node:dgram';
 import * as nodeNet from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { World } from '../../src/lab/index.ts';
+import { createDgram } from '../../src/sockets/dgram.ts';
 import { createNet } from '../../src/sockets/net.ts';
 import { behaviours, type Sides } from './same.ts';
+import { type DgramSides, dgramBehaviours } from './same_dgram.ts';
 
 /** Two hosts on a cable, 2 ms long. */
 async function hosts(pace = 0) {
@@ -37,6 +40,26 @@ async function told(name: string, sides: Sides): Promise<Record<string, string[]
 	expect(lines.length).toBeGreaterThan(0);
 	return bySide(lines);
 }
+
+async function toldOfDatagrams(name: string, sides: DgramSides): Promise<string[]> {
+	const lines: string[] = [];
+	await dgramBehaviours[name](sides, (l) => lines.push(l));
+	expect(lines.length).toBeGreaterThan(0);
+	return lines;
+}
+
+describe.each(Object.keys(dgramBehaviours))('dgram: %s', (name) => {
+	test('on linnet as on node:dgram', async () => {
+		const node = await toldOfDatagrams(name, { client: nodeDgram, server: nodeDgram, address: '127.0.0.1' });
+		for (const pace of [0, 1]) {
+			const { a, b } = await hosts(pace);
+			const [client, server] = [createDgram(a), createDgram(b)];
+			expect(await toldOfDatagrams(name, { client, server, address: '10.0.0.2' })).toEqual(node);
+		}
+		const dgram = createDgram((await hosts()).a);
+		expect(await toldOfDatagrams(name, { client: dgram, server: dgram, address: '127.0.0.1' })).toEqual(node);
+	}, 20_000);
+});
 
 describe.each(Object.keys(behaviours))('%s', (name) => {
 	let node: Record<string, string[]>;
