@@ -6,7 +6,7 @@ import { boot1000, bootChild } from './boot.ts';
 import { conntrackChild, conntrackMemory, conntrackNew } from './conntrack.ts';
 import { fib1M, fibChild } from './fib.ts';
 import { forward64, forwardNat, rules } from './forward.ts';
-import { tapDown, tapUp } from './tap.ts';
+import { tapDown, tapUp, tcpLoss } from './tap.ts';
 import { tcp1500, tcpChurn, tcpConnections, tcpConnectionsChild, tcpGso, tcpRequest } from './tcp.ts';
 import { traceOffCost, tracePcap } from './trace.ts';
 
@@ -29,6 +29,7 @@ const BENCHES: Bench[] = [
 	tcpConnections,
 	tapUp,
 	tapDown,
+	tcpLoss,
 ];
 
 const CHILDREN: Record<string, () => Promise<Record<string, number>>> = {

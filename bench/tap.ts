@@ -189,3 +189,105 @@ function bench(up: boolean): Bench {
 export const tapUp: Bench = bench(true);
 /** The real kernel sends, linnet receives. */
 export const tapDown: Bench = bench(false);
+
+/** 2 % of frames are lost in each direction, and 50 ms pass there and back. */
+const LOSSY = { delay: 25, loss: 0.02 };
+/** Flows at a time: they do not disturb each other (the link has no rate), and one alone would be a matter of luck. */
+const FLOWS = 32;
+const LOSS_SECONDS = 10;
+/** What a new connection's first seconds have is not looked at. */
+const LOSS_OMIT = 2;
+
+/** Two hosts of linnet over the link, in virtual time. */
+async function oursLossy(): Promise<Side> {
+	let seed = 1;
+	const round = async (): Promise<number> => {
+		const world = new World({ seed: seed++ });
+		const a = world.host('a');
+		const b = world.host('b');
+		world.link(a.nic('eth0'), b.nic('eth0'), LOSSY);
+		await b.must('ip addr add 10.9.0.1/24 dev eth0; ip link set eth0 up');
+		await a.must('ip addr add 10.9.0.2/24 dev eth0; ip link set eth0 up');
+		const begin = world.clock.now + LOSS_OMIT * 1e9;
+		const end = begin + LOSS_SECONDS * 1e9;
+		let total = 0;
+		const ends: Promise<void>[] = [];
+		for (let i = 0; i < FLOWS; i++) {
+			ends.push(
+				b.process('sink', async (p) => {
+					const l = p.socket(AF_INET, SOCK_STREAM, 0);
+					p.bind(l, sockaddr_in(0, 5001 + i));
+					p.listen(l, 1);
+					const c = await p.accept(l, null);
+					const m = new msghdr(new Uint8Array(1 << 17));
+					while (world.clock.now < end) {
+						const n = await p.recvmsg(c, m, 0);
+						if (n <= 0) throw new Error(`recv: ${n}`);
+						if (world.clock.now >= begin && world.clock.now < end) total += n;
+					}
+					p.close(c);
+				}),
+				a.process('source', async (p) => {
+					const fd = await connectFrom(p, 5001 + i);
+					const m = new msghdr(new Uint8Array(1 << 17));
+					while (world.clock.now < end) if ((await p.sendmsg(fd, m, 0)) < 0) break;
+					p.close(fd);
+				}),
+			);
+		}
+		await Promise.all(ends);
+		return (total * 8) / LOSS_SECONDS / FLOWS;
+	};
+	return { round };
+}
+
+let lossNote = '';
+
+/** Two real kernels, a TAP each, and the same link between them. iperf3 says what arrived. */
+async function kernelsLossy(): Promise<Side | null> {
+	if (!able()) return null;
+	try {
+		sh('command -v iperf3');
+	} catch {
+		return null;
+	}
+	const spaces = new Spaces(2);
+	const [a, b] = spaces.names;
+	const world = new World({ pace: 1, seed: 7 });
+	const taps = [a, b].map((netns) => openTap(world, 'tap0', { netns, offload: false }));
+	world.link(taps[0], taps[1], LOSSY);
+	sh(`
+		ip -n ${a} addr add 10.9.0.2/24 dev tap0; ip -n ${a} link set tap0 up
+		ip -n ${b} addr add 10.9.0.1/24 dev tap0; ip -n ${b} link set tap0 up
+		for n in ${a} ${b}; do ip netns exec $n sysctl -qw net.ipv4.tcp_congestion_control=cubic; done
+	`);
+	void spaces.run(1, ['iperf3', '-s']);
+	await new Promise((r) => setTimeout(r, 300));
+	const ping = await spaces.run(0, ['ping', '-q', '-c', '20', '-i', '0.1', '10.9.0.1']).done;
+	lossNote = `the kernels' rtt: ${/= [\d.]+\/([\d.]+)/.exec(ping)?.[1]} ms`;
+	const round = async (): Promise<number> => {
+		const words = `-c 10.9.0.1 -J -C cubic -P ${FLOWS} -t ${LOSS_SECONDS} -O ${LOSS_OMIT}`.split(' ');
+		const text = await spaces.run(0, ['iperf3', ...words]).done;
+		const { end } = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } };
+		return end.sum_received.bits_per_second / FLOWS;
+	};
+	return {
+		round,
+		close: () => {
+			for (const t of taps) t.close();
+			spaces.close();
+		},
+	};
+}
+
+export const tcpLoss: Bench = {
+	name: 'tcp-loss',
+	unit: 'bit/s',
+	target: '≥ 0.9×',
+	ok: () => true,
+	rounds: 5,
+	more: true,
+	ours: oursLossy,
+	peers: [{ name: 'linux-taps', side: kernelsLossy }],
+	note: () => lossNote,
+};
