@@ -3,8 +3,15 @@
  * Names, order and bounds are those of Linux 6.18; ip-sysctl.rst says what they mean. tcp_mem, tcp_max_orphans, tcp_available_ulp and the
  * list of allowed congestion controls are the machine's: the first namespace shows the first three and changes the last.
  */
-import { ctl_int, type ctl_table, INT_MAX, INT_MIN, register_sysctl_dir } from '../../kernel/sysctl.ts';
-import { HZ } from '../../kernel/time.ts';
+import {
+	ctl_int,
+	type ctl_table,
+	INT_MAX,
+	INT_MIN,
+	proc_dointvec_minmax,
+	register_sysctl_dir,
+} from '../../kernel/sysctl.ts';
+import { HZ, msecs_to_jiffies } from '../../kernel/time.ts';
 import { get_unaligned_le32, put_unaligned_le32 } from '../../lib/byteorder.ts';
 import { EINVAL } from '../../uapi/asm-generic/errno.ts';
 import type { net } from '../core/net_namespace.ts';
@@ -28,10 +35,21 @@ function read_jiffies(t: ctl_table): string {
 
 /** Seconds, of either sign, as many as an int of jiffies holds. */
 function write_jiffies(t: ctl_table, net: net, text: string): number {
+	if (text === '') return 0;
 	const v = parse_one(net, text);
 	const max = Math.floor(INT_MAX / HZ);
 	if (v === null || v > max || v < Math.max(-max, t.min)) return -EINVAL;
 	t.data![t.field] = v * HZ;
+	return 0;
+}
+
+/** Milliseconds, kept in jiffies; the number is taken for 32 bits of it. */
+function write_ms_jiffies(t: ctl_table, net: net, text: string): number {
+	if (text === '') return 0;
+	const box = { v: 0 };
+	const err = proc_dointvec_minmax(ctl_int('', box, 'v', -Infinity, Infinity), net, text);
+	if (err < 0 || box.v >>> 0 > INT_MAX) return -EINVAL;
+	t.data![t.field] = msecs_to_jiffies(box.v >>> 0);
 	return 0;
 }
 
@@ -94,6 +112,7 @@ function proc_tcp_fastopen_key_write(_t: ctl_table, net: net, text: string): num
 
 /** Reordering is believed up to tcp_max_reordering. */
 function proc_tcp_reordering(t: ctl_table, net: net, text: string): number {
+	if (text === '') return 0;
 	const v = parse_one(net, text);
 	if (v === null || v < 1 || v > net.ipv4.sysctl_tcp_max_reordering) return -EINVAL;
 	t.data![t.field] = v;
@@ -160,7 +179,9 @@ function tcp_net_table(net: net): ctl_table[] {
 	secs('fin_timeout', 'sysctl_tcp_fin_timeout');
 	u8('frto', 'sysctl_tcp_frto');
 	u8('fwmark_accept', 'sysctl_tcp_fwmark_accept');
-	tables.push(ctl_ms_jiffies('net/ipv4/tcp_invalid_ratelimit', v4, 'sysctl_tcp_invalid_ratelimit'));
+	const ratelimit = ctl_ms_jiffies('net/ipv4/tcp_invalid_ratelimit', v4, 'sysctl_tcp_invalid_ratelimit');
+	ratelimit.write = write_ms_jiffies;
+	tables.push(ratelimit);
 	secs('keepalive_intvl', 'sysctl_tcp_keepalive_intvl');
 	u8('keepalive_probes', 'sysctl_tcp_keepalive_probes');
 	secs('keepalive_time', 'sysctl_tcp_keepalive_time');
