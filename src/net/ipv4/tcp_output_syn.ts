@@ -195,7 +195,7 @@ export function tcp_connect(sk: sock): number {
 	const buff = tcp_stream_alloc_skb(sk, true)!;
 	tcp_init_nondata_skb(buff, sk, tp.write_seq, TCPHDR_SYN);
 	tcp_mstamp_refresh(tp);
-	tp.retrans_stamp = tcp_time_stamp_ts(tp) || 1; // 0 is never
+	tp.retrans_stamp = tcp_time_stamp_ts(tp) || -1; // 0 is never
 	tcp_connect_queue_skb(sk, buff);
 	tcp_ecn_send_syn(sk, buff);
 	__skb_queue_tail(tp.tcp_rtx_queue, buff);
