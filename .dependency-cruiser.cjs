@@ -26,7 +26,7 @@ const rooms = {
 	trace: ['uapi', 'lib', 'packet', 'kernel', 'net', 'user', 'lab'],
 	sockets: ['uapi', 'lib', 'kernel', 'net', 'user', 'lab', 'trace'],
 	packetdrill: ['uapi', 'lib', 'kernel', 'drivers', 'user', 'lab'],
-	outside: ['uapi', 'lib', 'kernel', 'drivers', 'lab'],
+	outside: ['uapi', 'lib', 'drivers', 'user', 'lab'],
 	cli: ['uapi', 'lib', 'packet', 'kernel', 'user', 'lab', 'trace', 'packetdrill', 'sockets', 'outside'],
 };
 

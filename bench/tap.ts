@@ -4,7 +4,8 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { type Host, World } from '../src/lab/index.ts';
-import { openTap, type Tap } from '../src/outside/tap.ts';
+import type { FdCable } from '../src/outside/fd_cable.ts';
+import { openTap } from '../src/outside/tap.ts';
 import { AF_INET, msghdr, SOCK_STREAM, sockaddr_in } from '../src/uapi/linux/socket.ts';
 import type { Process } from '../src/user/libc.ts';
 import { type Bench, nanoseconds, type Side } from './bench.ts';
@@ -106,7 +107,7 @@ async function sink(host: Host, port: number): Promise<number> {
 }
 
 /** A host of linnet on a TAP in a namespace of the real kernel. */
-async function onTap(): Promise<{ host: Host; tap: Tap; spaces: Spaces }> {
+async function onTap(): Promise<{ host: Host; tap: FdCable; spaces: Spaces }> {
 	const spaces = new Spaces(1);
 	const world = new World({ pace: 1 });
 	const host = world.host('h');

@@ -3,7 +3,7 @@
  *
  * `head` counts frames put in, `tail` frames taken out; each has one writer. Whoever finds nothing to do says so in `idle` before it sleeps, and
  * the other wakes it: so a busy ring costs no wake-up at all.
- * The worker's half is in tap_worker.ts, which knows these numbers from its arguments.
+ * The worker's half is in fd_worker.ts, which knows these numbers from its arguments.
  */
 
 /** Indices into the ring's words. */

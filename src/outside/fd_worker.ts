@@ -1,5 +1,5 @@
 /*
- * outside/tap_worker.ts: the two threads of a TAP: one reads frames into a ring, one writes frames out of one.
+ * outside/fd_worker.ts: the two threads of a descriptor: one reads frames into a ring, one writes frames out of one.
  *
  * Each function is the whole program of a worker thread: it is handed over as text (so that it runs from a bundle too) and therefore names
  * nothing outside of itself. Numbers of the rings: ring.ts.
@@ -8,7 +8,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { RingMemory } from './ring.ts';
 import type { Koffi } from './syscalls.ts';
 
-export interface TapWorkerData {
+export interface FdWorkerData {
 	/** Path of koffi's entry. */
 	koffi: string;
 	fd: number;
@@ -19,10 +19,12 @@ export interface TapWorkerData {
 	slotFrame: number;
 	/** Bytes of virtio's header before each frame: 0 or 10. */
 	vnet: number;
+	/** struct sockaddr to send to; null: write(2). */
+	to: Uint8Array | null;
 }
 
 /** Frames from the device into the ring. Tells 'frames' when the other side sleeps, and { error } (an errno) when the device is gone. */
-export function tapReader(port: MessagePort, data: TapWorkerData, koffi: Koffi): void {
+export function fdReader(port: MessagePort, data: FdWorkerData, koffi: Koffi): void {
 	const EINTR = 4;
 	const EIO = 5;
 	const EAGAIN = 11;
@@ -78,7 +80,7 @@ export function tapReader(port: MessagePort, data: TapWorkerData, koffi: Koffi):
 }
 
 /** Frames out of the ring to the device. Tells 'room' when the other side waits for some. */
-export function tapWriter(port: MessagePort, data: TapWorkerData, koffi: Koffi): void {
+export function fdWriter(port: MessagePort, data: FdWorkerData, koffi: Koffi): void {
 	const EAGAIN = 11;
 	const POLLOUT = 4;
 	const [HEAD, TAIL, READER_IDLE, WRITER_IDLE, STOP] = [0, 1, 2, 3, 4];
@@ -93,6 +95,7 @@ export function tapWriter(port: MessagePort, data: TapWorkerData, koffi: Koffi):
 	}
 	const c = koffi.load(null);
 	const write = c.func('long write(int fd, const void *buf, size_t n)');
+	const sendto = c.func('long sendto(int fd, const void *buf, size_t n, int flags, const void *to, unsigned int len)');
 	const poll = c.func('int poll(void *fds, unsigned long n, int timeout)');
 	const fds = new Int32Array([data.fd, POLLOUT]);
 	let tail = 0;
@@ -106,7 +109,10 @@ export function tapWriter(port: MessagePort, data: TapWorkerData, koffi: Koffi):
 		}
 		const slot = tail & mask;
 		// What the device refuses (it is down, the frame is wrong) is lost, as on any wire.
-		if (write(data.fd, frames[slot], lengths[slot][0] + data.vnet) < 0 && koffi.errno() === EAGAIN) {
+		const n = lengths[slot][0] + data.vnet;
+		const { fd, to } = data;
+		const sent = to === null ? write(fd, frames[slot], n) : sendto(fd, frames[slot], n, 0, to, to.length);
+		if (sent < 0 && koffi.errno() === EAGAIN) {
 			poll(fds, 1, 100);
 			continue;
 		}
