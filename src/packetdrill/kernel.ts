@@ -9,7 +9,8 @@ export type Call =
 	| { call: 'bind'; fd: number; addr: End }
 	| { call: 'listen'; fd: number; backlog: number }
 	| { call: 'accept'; fd: number; flags: number }
-	| { call: 'connect'; fd: number; addr: End }
+	/** `addr` null: AF_UNSPEC. */
+	| { call: 'connect'; fd: number; addr: End | null }
 	/** `name`: as the script says it (read, recvmsg, …): read(2) and write(2) are recvmsg and sendmsg without flags. */
 	| { call: 'recv'; fd: number; len: number; flags: number; control: boolean }
 	| { call: 'send'; fd: number; iov: number[]; data: number[] | null; flags: number; addr: End | null }

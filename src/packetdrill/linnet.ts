@@ -7,7 +7,7 @@ import { wait_event, wait_queue_head, wake_up } from '../kernel/wait.ts';
 import type { Host } from '../lab/host.ts';
 import { World } from '../lab/world.ts';
 import { EBADF, EINVAL } from '../uapi/asm-generic/errno.ts';
-import { AF_INET, MSG_CTRUNC, msghdr, SOCK_NONBLOCK, sockaddr, sockaddr_in } from '../uapi/linux/socket.ts';
+import { AF_INET, AF_UNSPEC, MSG_CTRUNC, msghdr, SOCK_NONBLOCK, sockaddr, sockaddr_in } from '../uapi/linux/socket.ts';
 import { exit_process, new_process, type Process } from '../user/libc.ts';
 import type { Call, CallResult, Kernel } from './kernel.ts';
 import { set_sysctls } from './set_sysctls.ts';
@@ -129,7 +129,7 @@ class LinnetKernel implements Kernel {
 				return { ret };
 			}
 			case 'connect':
-				return { ret: await p.connect(c.fd, address(c.addr)) };
+				return { ret: await p.connect(c.fd, c.addr === null ? new sockaddr(AF_UNSPEC) : address(c.addr)) };
 			case 'recv': {
 				const msg = new msghdr(new Uint8Array(c.len), new sockaddr(AF_INET));
 				const ret = await p.recvmsg(c.fd, msg, c.flags);
@@ -167,7 +167,7 @@ class LinnetKernel implements Kernel {
 			case 'shutdown':
 				return { ret: p.shutdown(c.fd, c.how) };
 			case 'close':
-				return { ret: await p.close(c.fd) };
+				return { ret: await p.close_linger(c.fd) };
 			case 'fcntl':
 				return { ret: this.fcntl(p, c.fd, c.cmd, c.arg) };
 			case 'ioctl': {

@@ -317,7 +317,11 @@ class Runner {
 			case 'accept4':
 				return { call: 'accept', fd: this.fd(a[0], line), flags: num(3, 'flags') };
 			case 'connect':
-				return { call: 'connect', fd: this.fd(a[0], line), addr: this.address(a[1], line, remote) };
+				return {
+					call: 'connect',
+					fd: this.fd(a[0], line),
+					addr: isUnspec(a[1]) ? null : this.address(a[1], line, remote),
+				};
 			case 'read':
 				return { call: 'recv', fd: this.fd(a[0], line), len: num(2, 'length'), flags: 0, control: false };
 			case 'recv':
@@ -944,6 +948,12 @@ class Runner {
 		if (e.length !== a.length || e.some((x, i) => x !== a[i]))
 			wrong(`bad outbound TCP options: expected: <${optionText(expected)}> vs actual: <${optionText(actual)}>`, live);
 	}
+}
+
+/** {sa_family = AF_UNSPEC}: connect(2) that ends the connection. */
+function isUnspec(e: Expr | undefined): boolean {
+	const family = e?.e === 'struct' ? e.v.get('sa_family') : undefined;
+	return family?.e === 'name' && family.v === 'AF_UNSPEC';
 }
 
 /** Whether a live segment may be the first part of the script's. */

@@ -104,17 +104,9 @@ export class LinuxKernel implements Kernel {
 	}
 
 	async syscall(call: Call): Promise<CallResult> {
-		const blocking = ![
-			'socket',
-			'bind',
-			'listen',
-			'setsockopt',
-			'getsockopt',
-			'close',
-			'fcntl',
-			'ioctl',
-			'shutdown',
-		].includes(call.call);
+		const blocking = !['socket', 'bind', 'listen', 'setsockopt', 'getsockopt', 'fcntl', 'ioctl', 'shutdown'].includes(
+			call.call,
+		);
 		const r = (await this.ask({ op: 'syscall', blocking, syscall: call })) as unknown as CallResult;
 		return { ...r, time: r.time - this.slip };
 	}

@@ -93,14 +93,24 @@ function skb_zerocopy_notify_extend(skb: sk_buff, lo: number, len: number): bool
 	return true;
 }
 
+/** A message was read: what it cost of the socket's option memory is free again. */
+function sock_ofree(skb: sk_buff): void {
+	skb.sk!.sk_omem_alloc -= skb.truesize;
+}
+
 function msg_zerocopy_complete(uarg: ubuf_info): void {
 	const { sk } = uarg;
-	sk.sk_omem_alloc -= NOTIFY_CHARGE;
-	if (uarg.len === 0 || sock_flag(sk, SOCK_DEAD)) return;
 	const q = sk.sk_error_queue;
-	if (q.last === null || !skb_zerocopy_notify_extend(q.last, uarg.id, uarg.len)) {
+	if (uarg.len === 0 || sock_flag(sk, SOCK_DEAD)) {
+		sk.sk_omem_alloc -= NOTIFY_CHARGE;
+		return;
+	}
+	if (q.last !== null && skb_zerocopy_notify_extend(q.last, uarg.id, uarg.len)) sk.sk_omem_alloc -= NOTIFY_CHARGE;
+	else {
 		const skb = alloc_skb(sk.net.machine, 0);
-		skb.truesize = 0;
+		skb.truesize = NOTIFY_CHARGE;
+		skb.sk = sk;
+		skb.destructor = sock_ofree;
 		const e = new sock_exterr();
 		e.ee_origin = SO_EE_ORIGIN_ZEROCOPY;
 		e.ee_code = uarg.zerocopy ? 0 : SO_EE_CODE_ZEROCOPY_COPIED;
