@@ -107,13 +107,13 @@ export class Server extends EventEmitter {
 			}
 		}
 		const backlog = options.backlog || BACKLOG;
-		if (options.path !== undefined) {
+		if (options.path) {
 			const path = options.path;
 			nextTick(() => this.emit('error', uvExceptionWithHostPort(-EAFNOSUPPORT, 'listen', path)));
 			return this;
 		}
 		const port = validatePort(options.port ?? 0, 'options.port');
-		if (options.host === undefined || options.host === '') {
+		if (!options.host) {
 			this.open('0.0.0.0', port, backlog);
 			return this;
 		}

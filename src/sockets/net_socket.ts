@@ -193,12 +193,12 @@ export class Socket extends Duplex {
 		if (cb !== null) this.once('connect', cb);
 		this.connecting = true;
 		this._unrefTimer();
-		if (options.path !== undefined) {
+		if (options.path) {
 			const path = options.path;
 			nextTick(() => this.destroy(exceptionWithHostPort(-EAFNOSUPPORT, 'connect', path, undefined)));
 			return this;
 		}
-		if (options.port === undefined)
+		if (options.port === undefined || options.port === null)
 			throw nodeError(
 				'ERR_MISSING_ARGS',
 				'The "options" or "port" or "path" argument must be specified',
@@ -209,7 +209,7 @@ export class Socket extends Duplex {
 		if (options.noDelay) this.wantsNoDelay = true;
 		if (options.keepAlive) this.wantsKeepAlive = Math.trunc((options.keepAliveInitialDelay ?? 0) / 1000);
 		const host = options.host || 'localhost';
-		if (options.localAddress !== undefined && isIP(options.localAddress) === 0)
+		if (options.localAddress && isIP(options.localAddress) === 0)
 			throw nodeError('ERR_INVALID_IP_ADDRESS', `Invalid IP address: ${options.localAddress}`, TypeError);
 		if (isIP(host) !== 0) {
 			nextTick(() => {
@@ -230,7 +230,7 @@ export class Socket extends Duplex {
 				this.begin(address, port, options);
 			}
 		};
-		if (options.lookup !== undefined) {
+		if (options.lookup) {
 			options.lookup(host, { family: options.family ?? 4, hints: options.hints ?? 0, all: false }, (e, a, f) =>
 				found(e, typeof a === 'string' || a === undefined ? a : a[0]?.address, f ?? 4),
 			);
@@ -247,10 +247,10 @@ export class Socket extends Duplex {
 		const handle = this._handle;
 		if (handle === null) return;
 		const family = isIPv4(address) ? 4 : 6;
-		if (options.localAddress !== undefined || options.localPort !== undefined) {
-			const r = handle.bind(options.localAddress ?? '0.0.0.0', options.localPort ?? 0);
+		if (options.localAddress || options.localPort) {
+			const r = handle.bind(options.localAddress || '0.0.0.0', options.localPort ?? 0);
 			if (r < 0) {
-				this.destroy(exceptionWithHostPort(r, 'bind', options.localAddress ?? '0.0.0.0', options.localPort));
+				this.destroy(exceptionWithHostPort(r, 'bind', options.localAddress || '0.0.0.0', options.localPort));
 				return;
 			}
 		}
@@ -279,9 +279,7 @@ export class Socket extends Duplex {
 		this.sockname = null;
 		if (err < 0) {
 			const from =
-				options.localAddress !== undefined && options.localPort !== undefined
-					? `${options.localAddress}:${options.localPort}`
-					: undefined;
+				options.localAddress && options.localPort ? `${options.localAddress}:${options.localPort}` : undefined;
 			const error = exceptionWithHostPort(err, 'connect', address, port, from);
 			if (end !== undefined) error.cause = end;
 			this.emit('connectionAttemptFailed', address, port, 4, error);
