@@ -84,6 +84,16 @@ program
 	.command('up')
 	.description('boot a host in real time, plugged to a real network; until Ctrl-C')
 	.option('--tap <[DEV=]NAME>', 'a TAP of this machine; it is made when it is not there. May be given again', again)
+	.option('--tun <[DEV=]NAME>', 'a TUN of this machine: IP packets without Ethernet', again)
+	.option(
+		'--stream <[DEV=]ADDRESS>',
+		"connect to QEMU's -netdev stream,server=on or to passt: unix:PATH, tcp:HOST:PORT",
+		again,
+	)
+	.option('--stream-listen <[DEV=]ADDRESS>', "listen for QEMU's -netdev stream", again)
+	.option('--dgram <[DEV=]LOCAL,REMOTE>', "QEMU's -netdev dgram: udp:HOST:PORT or unix:PATH, ours and theirs", again)
+	.option('--ws <[DEV=]URL>', 'connect to a WebSocket: one frame in each binary message', again)
+	.option('--ws-listen <[DEV=][HOST:]PORT>', 'a switch that whoever connects by WebSocket is plugged into', again)
 	.option('--host <path>', 'an imported host instead of a plain one, as for trace', again)
 	.option('--addr <[DEV=]ADDRESS/LEN>', 'an address of the host; one for each cable', again)
 	.option('--gateway <address>', 'its default route')

@@ -6,18 +6,28 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Outside } from '../lab/cables/outside.ts';
+import { tunOf } from '../lab/cables/tun.ts';
 import type { Host } from '../lab/host.ts';
 import { importHost } from '../lab/import/import.ts';
 import { openListeners } from '../lab/import/listeners.ts';
 import { World } from '../lab/world.ts';
+import { openDgram } from '../outside/dgram.ts';
 import { serveFolder } from '../outside/http.ts';
+import { connectStream, listenStream } from '../outside/stream.ts';
 import { OutsideError } from '../outside/syscalls.ts';
-import { openTap } from '../outside/tap.ts';
+import { openTap, openTun } from '../outside/tap.ts';
+import { connectWebSocket, listenWebSocket } from '../outside/websocket.ts';
 import { SIGINT } from '../user/libc.ts';
 import { loadSnapshot, UserError } from './load.ts';
 
 export interface UpFlags {
 	tap?: string[];
+	tun?: string[];
+	stream?: string[];
+	streamListen?: string[];
+	dgram?: string[];
+	ws?: string[];
+	wsListen?: string[];
 	host?: string[];
 	addr?: string[];
 	gateway?: string;
@@ -34,6 +44,8 @@ export type WorldScript = (given: { world: World; cables: Map<string, Outside> }
 interface Plugged {
 	cable: Outside;
 	dev: string | null;
+	/** IP packets: it goes into a TUN of the host. */
+	tun?: boolean;
 	/** What is to be typed on the other side. */
 	hint: (addr: string | null) => string | null;
 }
@@ -56,8 +68,18 @@ export function neighbourOf(addr: string): string | null {
 	return `${other >>> 24}.${(other >>> 16) & 255}.${(other >>> 8) & 255}.${other & 255}/${bits}`;
 }
 
-function openCables(world: World, flags: UpFlags): Plugged[] {
+async function openCables(world: World, flags: UpFlags): Promise<Plugged[]> {
 	const cables: Plugged[] = [];
+	const add = async (
+		words: string[] | undefined,
+		open: (name: string) => Outside | Promise<Outside>,
+		hint: (name: string) => string | null = () => null,
+	): Promise<void> => {
+		for (const word of words ?? []) {
+			const [dev, name] = deviceAndRest(word);
+			cables.push({ cable: await open(name), dev, hint: () => hint(name) });
+		}
+	};
 	for (const word of flags.tap ?? []) {
 		const [dev, name] = deviceAndRest(word);
 		const hint = (addr: string | null): string => {
@@ -66,7 +88,62 @@ function openCables(world: World, flags: UpFlags): Plugged[] {
 		};
 		cables.push({ cable: openTap(world, name, { offload: flags.offload }), dev, hint });
 	}
+	for (const word of flags.tun ?? []) {
+		const [dev, name] = deviceAndRest(word);
+		const hint = (addr: string | null): string =>
+			addr === null
+				? `ip link set ${name} up`
+				: `ip link set ${name} up; ip route add ${addr.split('/')[0]} dev ${name}`;
+		cables.push({ cable: openTun(world, name), dev, hint, tun: true });
+	}
+	await add(
+		flags.streamListen,
+		(name) => listenStream(world, name),
+		(name) =>
+			name.startsWith('unix:')
+				? `qemu-system-x86_64 … -netdev stream,id=n,addr.type=unix,addr.path=${name.slice(5)} -device virtio-net,netdev=n`
+				: null,
+	);
+	await add(flags.stream, (name) => connectStream(world, name));
+	await add(flags.dgram, (name) => {
+		const [local, remote, more] = name.split(',');
+		if (remote === undefined || more !== undefined) throw new UserError(`--dgram ${name}: expected LOCAL,REMOTE`);
+		return openDgram(world, local, remote);
+	});
+	await add(flags.ws, (name) => connectWebSocket(world, name));
 	return cables;
+}
+
+/** A switch on a port: whoever comes by WebSocket is plugged in. */
+async function openSwitch(
+	world: World,
+	host: Host,
+	word: string,
+	say: (text: string) => void,
+	closers: (() => void)[],
+): Promise<string> {
+	const [named, where] = deviceAndRest(word);
+	const m = /^(?:(.*):)?(\d+)$/.exec(where);
+	if (m === null) throw new UserError(`--ws-listen ${word}: expected [HOST:]PORT`);
+	const dev = named ?? `eth${host.nics.size}`;
+	const sw = world.switch(`ws ${where}`, [host.nic(dev)]);
+	await host.must(`ip link set ${dev} up`);
+	const listener = await listenWebSocket(
+		world,
+		Number(m[2]),
+		(cable) => {
+			sw.plug(cable);
+			say(`${cable.name}: plugged in`);
+			void cable.closed.then((why) => {
+				sw.unplug(cable);
+				say(why ?? `${cable.name}: gone`);
+			});
+		},
+		m[1],
+	);
+	closers.push(() => listener.close());
+	say(`${host.name} ${dev} <-> ws://${m[1] ?? '127.0.0.1'}:${listener.port}, one frame in each message`);
+	return dev;
 }
 
 async function makeHost(world: World, flags: UpFlags, say: (text: string) => void): Promise<Host> {
@@ -81,14 +158,15 @@ async function makeHost(world: World, flags: UpFlags, say: (text: string) => voi
 async function plugAll(host: Host, cables: Plugged[], flags: UpFlags): Promise<string[]> {
 	const free = [...host.nics.keys()].filter((n) => !cables.some((c) => c.dev === n));
 	const devs: string[] = [];
+	let tuns = 0;
 	for (const c of cables) {
-		const dev = c.dev ?? free.shift() ?? `eth${host.nics.size}`;
+		const dev = c.dev ?? (c.tun === true ? `tun${tuns++}` : (free.shift() ?? `eth${host.nics.size}`));
 		if (devs.includes(dev)) throw new UserError(`${dev}: two cables for one NIC`);
 		devs.push(dev);
-		const isNew = !host.nics.has(dev);
-		if (isNew && flags.host !== undefined && c.dev !== null)
+		const isNew = c.tun === true || !host.nics.has(dev);
+		if (isNew && c.tun !== true && flags.host !== undefined && c.dev !== null)
 			throw new UserError(`${host.name} has no device '${dev}' (it has ${[...host.nics.keys()].join(', ')})`);
-		c.cable.plugInto(host.nic(dev));
+		c.cable.plugInto(c.tun === true ? tunOf(host, dev) : host.nic(dev));
 		if (isNew) await host.must(`ip link set ${dev} up`);
 	}
 	return devs;
@@ -126,6 +204,7 @@ export async function up(flags: UpFlags): Promise<number> {
 	const world = new World({ pace: 1, epoch: new Date() });
 	let cables: Plugged[] = [];
 	const jobs: Set<() => void> = new Set();
+	const closers: (() => void)[] = [];
 	let end: (why: string | null) => void = () => {};
 	const ended = new Promise<string | null>((r) => {
 		end = r;
@@ -140,11 +219,12 @@ export async function up(flags: UpFlags): Promise<number> {
 	process.on('SIGTERM', () => end(null));
 	try {
 		try {
-			cables = openCables(world, flags);
+			cables = await openCables(world, flags);
 		} catch (e) {
 			throw e instanceof OutsideError ? new UserError(e.message) : e;
 		}
-		if (cables.length === 0) throw new UserError('up: nothing to plug into; expected --tap NAME (linnet up --help)');
+		if (cables.length === 0 && flags.wsListen === undefined)
+			throw new UserError('up: nothing to plug into; expected --tap NAME or another cable (linnet up --help)');
 		for (const c of cables) void c.cable.closed.then(end);
 		if (flags.world !== undefined) {
 			const module = (await import(pathToFileURL(resolve(flags.world)).href)) as { default?: WorldScript };
@@ -155,6 +235,7 @@ export async function up(flags: UpFlags): Promise<number> {
 		} else {
 			const host = await makeHost(world, flags, say);
 			const devs = await plugAll(host, cables, flags);
+			for (const word of flags.wsListen ?? []) devs.push(await openSwitch(world, host, word, say, closers));
 			const addrs = new Map<string, string>();
 			for (const [i, word] of (flags.addr ?? []).entries()) {
 				const [dev, addr] = deviceAndRest(word);
@@ -189,6 +270,7 @@ export async function up(flags: UpFlags): Promise<number> {
 		return 0;
 	} finally {
 		process.off('SIGINT', onSignal);
+		for (const c of closers) c();
 		for (const { cable } of cables) {
 			const c = cable.counters;
 			say(

@@ -351,6 +351,13 @@ export class Switch extends Medium {
 		this.attach(nic);
 	}
 
+	/** Takes its plug out again. */
+	unplug(nic: Plug): void {
+		for (const end of this.ends) if (end.nic === nic) end.setUp(false);
+		this.ends = this.ends.filter((end) => end.nic !== nic);
+		for (const [mac, end] of this.table) if (end.nic === nic) this.table.delete(mac);
+	}
+
 	protected deliver(from: End, flight: Flight): void {
 		if (flight.len < 14) return;
 		const bytes = flight.bytes;
