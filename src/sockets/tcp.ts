@@ -72,6 +72,11 @@ export class TcpHandle extends Handle {
 		return new ConnectTracer(loop.host);
 	}
 
+	/** node:http asks `socket._handle` for it: async_hooks' id of the program's start. */
+	getAsyncId(): number {
+		return 1;
+	}
+
 	/** Bytes that the kernel has not taken yet. */
 	get writeQueueSize(): number {
 		let n = 0;
