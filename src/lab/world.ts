@@ -272,6 +272,8 @@ export class World implements Scheduler {
 
 	exit(): void {
 		this.runnable--;
+		// Whoever waits for it goes on before time does.
+		this.woken = true;
 	}
 
 	/** A program that waits in two places at a time forks for the second. */

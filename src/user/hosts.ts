@@ -1,7 +1,8 @@
 /*
- * user/hosts.ts: names and addresses of hosts, from /etc/hosts. There is no DNS.       Original: getaddrinfo(3), getnameinfo(3), inet_aton(3)
+ * user/hosts.ts: names and addresses of hosts, from /etc/hosts, then by DNS.            Original: getaddrinfo(3), getnameinfo(3), inet_aton(3)
  */
 import type { Process } from './libc.ts';
+import { dns_lookup, dns_reverse } from './netdb/dns.ts';
 
 /** `a.b.c.d`, `a.b.c`, `a.b`, `a`, each part decimal, 0octal or 0xhex. Return: the address, or -1. */
 export function inet_aton(text: string): number {
@@ -51,13 +52,13 @@ export async function gethostbyname(proc: Process, name: string): Promise<{ addr
 		const addr = inet_pton4(text);
 		if (addr >= 0 && names.some((n) => n.toLowerCase() === wanted)) return { addr, name: names[0] };
 	}
-	return null;
+	return dns_lookup(proc, name);
 }
 
 /** Name of an address; null when it has none. */
 export async function gethostbyaddr(proc: Process, addr: number): Promise<string | null> {
 	for (const [text, name] of await host_lines(proc)) if (inet_pton4(text) === addr) return name;
-	return null;
+	return dns_reverse(proc, addr);
 }
 
 /** Whether it is an IPv6 address in text, roughly: to say that there is no IPv6. */

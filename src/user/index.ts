@@ -4,6 +4,7 @@
 import { conntrack } from './conntrack/conntrack.ts';
 import { date, dmesg, hostname, sleep, timeout } from './coreutils/coreutils.ts';
 import { ethtool } from './ethtool/ethtool.ts';
+import { iperf3 } from './iperf3/iperf3.ts';
 import { ip } from './iproute2/ip.ts';
 import { nstat } from './iproute2/nstat.ts';
 import { ss } from './iproute2/ss.ts';
@@ -27,6 +28,7 @@ export const programs: Programs = new Map([
 	['ethtool', ethtool],
 	['hostname', hostname],
 	['ip', ip],
+	['iperf3', iperf3],
 	['iptables', iptables],
 	['iptables-legacy', iptables],
 	['iptables-legacy-restore', iptables_restore],

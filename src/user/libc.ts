@@ -369,6 +369,17 @@ export class Process {
 		);
 	}
 
+	/** waitpid(2): sleeps until what another process of this program does is done. */
+	async wait_for<T>(work: Promise<T>): Promise<T> {
+		const { sched } = this.task.machine;
+		sched.sleep(this.task);
+		try {
+			return await work;
+		} finally {
+			sched.wake(this.task);
+		}
+	}
+
 	/** Ends a process that `fork` made: closes its files, leaves its namespaces. */
 	exit(): void {
 		exit_process(this);
