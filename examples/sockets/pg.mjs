@@ -47,7 +47,7 @@ function serve(socket) {
 		p: (b) => {
 			const want = `md5${md5(Buffer.concat([Buffer.from(md5(`secret${user}`)), salt]))}`;
 			if (b.toString('latin1', 0, b.length - 1) !== want)
-				return say(message('E', Buffer.from('SFATAL\0C28P01\0Mpassword authentication failed\0\0')));
+				return socket.end(message('E', Buffer.from('SFATAL\0C28P01\0Mpassword authentication failed\0\0')));
 			say(message('R', int32(0)), message('S', text('server_version'), text('16.0')), READY);
 		},
 		Q: (b) => {
