@@ -2,7 +2,7 @@
  * cli/packetdrill.ts: `linnet packetdrill FILE|DIR…`: packetdrill's scripts on linnet's kernel, with packetdrill's own flags.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import pc from 'picocolors';
 import { withLinnetKernel } from '../packetdrill/linnet.ts';
 import { parseScript } from '../packetdrill/parse.ts';
@@ -65,6 +65,47 @@ const WITHOUT_EFFECT = new Set([
 	'udp_encaps',
 ]);
 
+/** Flags of packetdrill that linnet has not. */
+const NOT_HERE = new Set([
+	'tolerance_percent',
+	'wire_server',
+	'wire_client',
+	'wire_client_dev',
+	'wire_server_dev',
+	'wire_server_ip',
+	'wire_server_port',
+	'so_filename',
+	'so_flags',
+]);
+
+const HELP = `Usage: linnet packetdrill [flags] FILE|DIR…
+
+Runs packetdrill scripts on linnet's kernel, each on a machine of its own, in virtual time. A folder stands for all .pkt files in it and below.
+The files that a script's commands name (./defaults.sh, ../common/defaults.sh) are put on the machine; commands run in its shell.
+
+  -D NAME=VALUE               NAME stands for VALUE in scripts
+  --ip_version=ipv4           the only one there is
+  --local_ip=192.168.0.1      the machine's address
+  --remote_ip=192.0.2.1       the address beyond the TUN device
+  --gateway_ip, --netmask_ip  the machine's own and 255.255.0.0
+  --bind_port=8080            what bind(…) means by '...'
+  --connect_port=8080         what connect(…) means by '...'
+  --mtu=1500                  of the TUN device
+  --tolerance_usecs=4000      by how much a time may be missed
+  --tcp_ts_tick_usecs=0       of a tick of TCP time stamps; 0: their values are not compared
+  --strict_segments           a packet is just what the script says, not a part of it
+  --non_fatal=packet,syscall  what differs there is told and passed over
+  --init_scripts=FILE,…       shell scripts to run first
+  --verbose, -v               tells each packet and call
+  --dry_run                   only reads the scripts
+  --seed=1                    of the machine's random numbers
+  --json                      one JSON object a script: file, error (null: passed), ms, warnings, output
+
+A script may begin with such flags, one a line. Those of packetdrill that mean nothing here (--speed, --debug, …) are taken and ignored.
+
+Exit status: 0 when every script passed, 1 when one did not, 2 when it cannot be done.
+`;
+
 function ip(text: string, flag: string): number {
 	const m = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
 	if (m === null || m.slice(1).some((b) => Number(b) > 255))
@@ -79,14 +120,19 @@ function prefixOf(mask: string): number {
 	return bits.indexOf('0') < 0 ? 32 : bits.indexOf('0');
 }
 
+function checkName(name: string): void {
+	if (WITHOUT_EFFECT.has(name)) return;
+	if (NOT_HERE.has(name))
+		throw new UserError(`--${name} is not there: linnet's scripts run on one machine, over a TUN device`);
+	if (!Object.hasOwn(DEFAULTS, name) || name === 'define')
+		throw new UserError(`--${name}: packetdrill has no such flag, or it is not there yet (linnet packetdrill --help)`);
+}
+
 /** Sets one flag. Throws UserError where it is unknown or bad. */
 export function setFlag(flags: Flags, name: string, value: string): void {
 	const known = name as keyof Flags;
 	if (WITHOUT_EFFECT.has(name)) return;
-	if (name === 'tolerance_percent' || name === 'wire_server' || name === 'wire_client' || name === 'wire_client_dev')
-		throw new UserError(`--${name} is not there`);
-	if (!(name in DEFAULTS) || name === 'define')
-		throw new UserError(`--${name}: packetdrill has no such flag, or it is not there yet`);
+	checkName(name);
 	if (known === 'ip_version' && value !== 'ipv4')
 		throw new UserError(`--ip_version=${value}: only ipv4 is there; IPv6 and mapped addresses are not yet`);
 	const old = flags[known];
@@ -125,6 +171,7 @@ export function parseArguments(args: string[]): { flags: Flags; files: string[];
 		const m = /^--?(\w+)(?:=([\s\S]*?))?\s*$/.exec(a);
 		if (m === null) throw new UserError(`${a} is no flag of packetdrill`);
 		const name = m[1] === 'v' ? 'verbose' : m[1];
+		checkName(name);
 		const bool = typeof DEFAULTS[name as keyof Flags] === 'boolean';
 		const value = m[2] ?? (bool || WITHOUT_EFFECT.has(name) ? '1' : args[++i]);
 		if (value === undefined) throw new UserError(`--${name}: a value is missing`);
@@ -139,10 +186,9 @@ export function parseArguments(args: string[]): { flags: Flags; files: string[];
 function scriptsOf(path: string): string[] {
 	if (!existsSync(path)) throw new UserError(`${path}: there is no such file or folder`);
 	if (!statSync(path).isDirectory()) return [path];
-	return (readdirSync(path, { recursive: true }) as string[])
-		.filter((f) => f.endsWith('.pkt'))
-		.sort()
-		.map((f) => join(path, f));
+	const scripts = (readdirSync(path, { recursive: true }) as string[]).filter((f) => f.endsWith('.pkt')).sort();
+	if (scripts.length === 0) throw new UserError(`${path}: there is no script (.pkt) in this folder`);
+	return scripts.map((f) => join(path, f));
 }
 
 /** The files that commands of a test may run: those that it names (./defaults.sh, ../common/defaults.sh), and those that these name. */
@@ -220,6 +266,7 @@ export async function runFile(file: string, given: Flags): Promise<Outcome> {
 				},
 				async (kernel) => {
 					for (const init of flags.init_scripts.split(',').filter((x) => x !== '')) {
+						if (!existsSync(init)) throw new UserError(`--init_scripts: ${init}: there is no such file`);
 						const { status, output } = await kernel.command(readFileSync(init, 'utf8'));
 						if (status !== 0) throw new UserError(`${init}: exit status ${status}\n${output}`);
 					}
@@ -229,7 +276,7 @@ export async function runFile(file: string, given: Flags): Promise<Outcome> {
 		}
 	} catch (e) {
 		if (!(e instanceof ScriptError) && !(e instanceof UserError)) throw e;
-		outcome.error = e.message;
+		outcome.error = e instanceof UserError ? `${file}: ${e.message}` : e.message;
 	}
 	outcome.ms = performance.now() - started;
 	return outcome;
@@ -237,6 +284,10 @@ export async function runFile(file: string, given: Flags): Promise<Outcome> {
 
 /** Return: exit status, 0 when every script passed. */
 export async function packetdrill(args: string[]): Promise<number> {
+	if (args.includes('--help') || args.includes('-h')) {
+		process.stdout.write(HELP);
+		return 0;
+	}
 	const { flags, files, json } = parseArguments(args);
 	if (files.length === 0) throw new UserError('packetdrill: name a script or a folder of scripts');
 	const all = files.flatMap(scriptsOf);
@@ -252,8 +303,7 @@ export async function packetdrill(args: string[]): Promise<number> {
 		for (const w of o.warnings) process.stderr.write(`${w}\n`);
 		if (o.error !== null) process.stderr.write(`${o.error}\n`);
 		// One script: silence is success, as with packetdrill.
-		if (all.length > 1)
-			process.stdout.write(`${o.error === null ? pc.green('ok  ') : pc.red('FAIL')} ${basename(file)}\n`);
+		if (all.length > 1) process.stdout.write(`${o.error === null ? pc.green('ok  ') : pc.red('FAIL')} ${file}\n`);
 	}
 	if (all.length > 1 && !json) process.stdout.write(`${all.length - failed} passed, ${failed} failed\n`);
 	return failed === 0 ? 0 : 1;

@@ -23,6 +23,7 @@ const STRING = /"((?:\\[\s\S]|[^"\\])*)"/y;
 const BACKQUOTED = /`((?:\\[\s\S]|[^`\\])*)`/y;
 const CODE = /%\{([\s\S]*?)\}%/y;
 const OPTION = /--([A-Za-z0-9_]+)(?:=("[^"\n]*"|[^\s]+))?/y;
+const MAX_DEPTH = 50;
 const ESCAPES: Record<string, string> = { n: '\n', t: '\t', r: '\r', 0: '\0' };
 
 function plain(text: string): string {
@@ -33,6 +34,7 @@ class Parser {
 	private text: string;
 	private file: string;
 	private at = 0;
+	private depth = 0;
 	private defines: Map<string, string>;
 
 	constructor(file: string, text: string, defines: Map<string, string>) {
@@ -377,8 +379,10 @@ class Parser {
 	}
 
 	private expr(): Expr {
+		if (++this.depth > MAX_DEPTH) this.fail(`at most ${MAX_DEPTH} brackets within each other`);
 		let e = this.primary();
 		while (this.eat('|')) e = { e: 'or', a: e, b: this.primary() };
+		this.depth--;
 		return e;
 	}
 

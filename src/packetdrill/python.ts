@@ -52,6 +52,7 @@ function format(pattern: string, args: Value[]): string {
 class Expression {
 	private tokens: string[] = [];
 	private i = 0;
+	private depth = 0;
 	private scope: Scope;
 	private line: number;
 
@@ -91,11 +92,13 @@ class Expression {
 	}
 
 	private or(): Value {
+		if (++this.depth > 50) throw new CodeError(this.line, 'at most 50 brackets within each other');
 		let v = this.and();
 		while (this.eat('or') !== null) {
 			const w = this.and();
 			v = truth(v) ? v : w;
 		}
+		this.depth--;
 		return v;
 	}
 
@@ -158,6 +161,9 @@ class Expression {
 	}
 
 	private arithmetic(op: string, a: number, b: number): number {
+		if (Number.isNaN(a) || Number.isNaN(b)) throw new CodeError(this.line, `TypeError: '${op}' of what is no number`);
+		if ('|^&'.includes(op) && !(Number.isInteger(a) && Number.isInteger(b)))
+			throw new CodeError(this.line, `TypeError: '${op}' of what is no integer`);
 		switch (op) {
 			case '|':
 				return Number(BigInt(a) | BigInt(b));
@@ -213,14 +219,20 @@ class Expression {
 			int: (v) => Math.trunc(Number(v)),
 			float: (v) => Number(v),
 			str: (v) => show(v),
-			len: (v) => (v as string).length,
+			len: (v) => {
+				if (typeof v !== 'string' && !Array.isArray(v))
+					throw new CodeError(this.line, 'TypeError: len() of what has no length');
+				return v.length;
+			},
 			min: (...v) => Math.min(...v.map(Number)),
 			max: (...v) => Math.max(...v.map(Number)),
 			round: (v) => Math.round(Number(v)),
 		};
-		if (this.tokens[this.i] === '(' && t in CALLS) {
+		if (this.tokens[this.i] === '(' && Object.hasOwn(CALLS, t)) {
 			const v = this.atom();
-			return CALLS[t](...(Array.isArray(v) ? v : [v]));
+			const args = Array.isArray(v) ? v : [v];
+			if (args.length === 0) throw new CodeError(this.line, `TypeError: ${t}() takes an argument`);
+			return CALLS[t](...args);
 		}
 		const v = this.scope.get(t);
 		if (v === undefined) throw new CodeError(this.line, `NameError: name '${t}' is not defined`);
