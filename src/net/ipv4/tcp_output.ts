@@ -111,9 +111,9 @@ const DELACK_BOUND = 125;
 /** What Linux charges for a segment without payload. */
 export const TCP_NONDATA_TRUESIZE = 832;
 
-/** An empty buffer with room for all headers. */
-export function tcp_alloc_nondata(sk: sock): sk_buff {
-	const skb = alloc_skb(sk.net.machine, MAX_TCP_HEADER);
+/** An empty buffer with room for all headers. `parent`: the packet that it answers, for its journey. */
+export function tcp_alloc_nondata(sk: sock, parent: sk_buff | null = null): sk_buff {
+	const skb = alloc_skb(sk.net.machine, MAX_TCP_HEADER, parent);
 	skb.truesize = TCP_NONDATA_TRUESIZE;
 	skb_reserve(skb, MAX_TCP_HEADER);
 	return skb;

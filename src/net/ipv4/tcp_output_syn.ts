@@ -237,11 +237,11 @@ export function tcp_make_synack(
 	req: tcp_request_sock,
 	foc: tcp_fastopen_cookie | null,
 	synack_type: number,
-	_syn_skb: sk_buff | null,
+	syn_skb: sk_buff | null,
 ): sk_buff | null {
 	const tp = tcp_sk(sk);
 	const now = sk.net.machine.clock.now;
-	const skb = tcp_alloc_nondata(sk);
+	const skb = tcp_alloc_nondata(sk, syn_skb);
 	if (synack_type === TCP_SYNACK_FASTOPEN) skb_set_owner_w(skb, sk);
 	skb._skb_refdst = dst;
 	const cb = TCP_SKB_CB(skb);
