@@ -418,7 +418,11 @@ export class World implements Scheduler {
 			}
 			// Many events in a row, until one gives a process something to do.
 			let n = 0;
-			while ((!this.woken || most === 1) && n < most && clock.step(until)) n++;
+			const forGuests = rate === 0 && this.jobs === 0 && this.goals.length === 0;
+			while ((!this.woken || most === 1) && n < most && clock.step(until)) {
+				n++;
+				if (forGuests && this.rate() !== 0) break;
+			}
 			if (this.woken) continue;
 			if (clock.next_time > goal && until === goal) {
 				if (goal > clock.now) clock.now = goal;
