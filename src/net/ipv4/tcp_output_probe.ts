@@ -1,21 +1,19 @@
 /*
  * net/ipv4/tcp_output_probe.ts: the search for the path's MTU with segments of data.   Linux: net/ipv4/tcp_output.c (tcp_mtu_probe)
- * RFC 4821: a segment larger than the MSS in use goes now and then; acknowledged, it raises search_low (tcp_mtup_probe_success); lost, it lowers
- * search_high (tcp_mtup_probe_failed). Off unless net.ipv4.tcp_mtu_probing says so.
+ * RFC 4821: a segment larger than the MSS in use goes now and then; acknowledged, it raises search_low; lost, it lowers
+ * search_high (tcp_input_loss.ts). Off unless net.ipv4.tcp_mtu_probing says so.
  */
 import { HZ } from '../../kernel/time.ts';
-import { LINUX_MIB_TCPMTUPFAIL, LINUX_MIB_TCPMTUPSUCCESS } from '../../uapi/linux/snmp.ts';
 import { TCP_CA_Open, TCPHDR_ACK, TCPHDR_FIN, TCPHDR_PSH } from '../../uapi/linux/tcp.ts';
 import type { sk_buff } from '../core/skbuff.ts';
 import { skb_shift } from '../core/skbuff_frags.ts';
 import { __skb_queue_before } from '../core/skbuff_queue.ts';
-import { NET_INC_STATS } from '../core/snmp.ts';
 import type { sock } from '../core/sock.ts';
 import { sk_mem_charge } from '../core/sock_mem.ts';
 import { sk_wmem_queued_add } from '../core/stream.ts';
 import { tcp_stream_alloc_skb } from './tcp.ts';
 import { tcp_highest_sack_replace } from './tcp_input_sack.ts';
-import { tcp_current_mss, tcp_mss_to_mtu, tcp_mtu_to_mss, tcp_sync_mss, tcp_transmit_skb } from './tcp_output.ts';
+import { tcp_current_mss, tcp_mss_to_mtu, tcp_mtu_to_mss, tcp_transmit_skb } from './tcp_output.ts';
 import {
 	tcp_skb_can_collapse,
 	tcp_skb_collapse_tstamp,
@@ -23,15 +21,7 @@ import {
 	tcp_wmem_free_skb,
 } from './tcp_output_rtx.ts';
 import { tcp_event_new_data_sent, tcp_set_skb_tso_segs } from './tcp_output_xmit.ts';
-import {
-	after,
-	TCP_SKB_CB,
-	tcp_current_ssthresh,
-	tcp_packets_in_flight,
-	tcp_send_head,
-	tcp_sk,
-	tcp_wnd_end,
-} from './tcp_sock.ts';
+import { after, TCP_SKB_CB, tcp_packets_in_flight, tcp_send_head, tcp_sk, tcp_wnd_end } from './tcp_sock.ts';
 
 /** After probe_interval seconds of quiet the search begins anew: paths change. */
 function tcp_mtu_check_reprobe(sk: sock): void {
@@ -129,27 +119,4 @@ export function tcp_mtu_probe(sk: sock): number {
 	tp.mtu_probe_seq_start = n.seq;
 	tp.mtu_probe_seq_end = n.end_seq;
 	return 1;
-}
-
-/** The probe was lost: the path does not take it. */
-export function tcp_mtup_probe_failed(sk: sock): void {
-	const tp = tcp_sk(sk);
-	tp.icsk_mtup_search_high = tp.icsk_mtup_probe_size - 1;
-	tp.icsk_mtup_probe_size = 0;
-	NET_INC_STATS(sk.net, LINUX_MIB_TCPMTUPFAIL);
-}
-
-/** The probe was acknowledged: segments may be that large; cwnd, in packets, shrinks by as much. */
-export function tcp_mtup_probe_success(sk: sock): void {
-	const tp = tcp_sk(sk);
-	tp.prior_ssthresh = tcp_current_ssthresh(sk);
-	const cwnd = Math.floor((tp.snd_cwnd * tcp_mss_to_mtu(sk, tp.mss_cache)) / tp.icsk_mtup_probe_size);
-	tp.snd_cwnd = Math.max(1, cwnd);
-	tp.snd_cwnd_cnt = 0;
-	tp.snd_cwnd_stamp = sk.net.machine.jiffies;
-	tp.snd_ssthresh = tcp_current_ssthresh(sk);
-	tp.icsk_mtup_search_low = tp.icsk_mtup_probe_size;
-	tp.icsk_mtup_probe_size = 0;
-	tcp_sync_mss(sk, tp.icsk_pmtu_cookie);
-	NET_INC_STATS(sk.net, LINUX_MIB_TCPMTUPSUCCESS);
 }
