@@ -11,10 +11,10 @@ export function secure_tcp_seq(n: net, saddr: number, daddr: number, sport: numb
 	return (hash + Math.floor(n.machine.clock.now / 64)) | 0;
 }
 
-/** Offset of a pair of hosts' time stamps; none unless net.ipv4.tcp_timestamps is 1. Return: int32. */
-export function secure_tcp_ts_off(n: net, saddr: number, daddr: number): number {
+/** Offset of a connection's time stamps (ports count, as 6.18 is seen to do); none unless net.ipv4.tcp_timestamps is 1. Return: int32. */
+export function secure_tcp_ts_off(n: net, saddr: number, daddr: number, sport: number, dport: number): number {
 	if (n.ipv4.sysctl_tcp_timestamps !== 1) return 0;
-	return siphash_u32(n.ipv4.tcp_hashinfo.ts_secret, saddr, daddr, 0, 0, 2);
+	return siphash_u32(n.ipv4.tcp_hashinfo.ts_secret, saddr, daddr, (sport << 16) | dport, 0, 3);
 }
 
 /** Where to begin looking for a local port to a destination. Return: 42 bits of hash. */

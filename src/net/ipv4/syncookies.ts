@@ -234,7 +234,8 @@ export function cookie_v4_check(sk: sock, skb: sk_buff): sock | null {
 	tcp_parse_options(n, skb, opt, false, null);
 	let tsoff = 0;
 	if (opt.saw_tstamp && opt.rcv_tsecr !== 0) {
-		tsoff = secure_tcp_ts_off(n, ip_hdr_daddr(skb), ip_hdr_saddr(skb));
+		const ports = ports_of(skb);
+		tsoff = secure_tcp_ts_off(n, ip_hdr_daddr(skb), ip_hdr_saddr(skb), ports & 0xffff, ports >>> 16);
 		opt.rcv_tsecr = (opt.rcv_tsecr - tsoff) | 0;
 	}
 	if (!cookie_timestamp_decode(n, opt)) return sk;

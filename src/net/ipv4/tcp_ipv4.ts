@@ -194,7 +194,11 @@ function tcp_v4_init_seq(skb: sk_buff): number {
 }
 
 function tcp_v4_init_ts_off(n: net, skb: sk_buff): number {
-	return secure_tcp_ts_off(n, ip_hdr_daddr(skb), ip_hdr_saddr(skb));
+	const b = skb.head;
+	const h = skb.transport_header;
+	const sport = (b[h] << 8) | b[h + 1];
+	const dport = (b[h + 2] << 8) | b[h + 3];
+	return secure_tcp_ts_off(n, ip_hdr_daddr(skb), ip_hdr_saddr(skb), dport, sport);
 }
 
 export const tcp4_request_sock_ops: request_sock_ops = {

@@ -212,7 +212,7 @@ export function tcp_v4_connect(sk: sock, addr: sockaddr, _flags: number): number
 	sk_setup_caps(sk, rt);
 	if (!tp.repair) {
 		if (tp.write_seq === 0) tp.write_seq = secure_tcp_seq(n, inet.inet_saddr, inet.inet_daddr, inet.inet_sport, dport);
-		tp.tsoffset = secure_tcp_ts_off(n, inet.inet_saddr, inet.inet_daddr);
+		tp.tsoffset = secure_tcp_ts_off(n, inet.inet_saddr, inet.inet_daddr, inet.inet_sport, dport);
 	}
 	inet.inet_id = n.machine.random.below(65536);
 	const deferred = { v: 0 };
