@@ -5,7 +5,7 @@
  *     const socket = dgram.createSocket('udp4', (message, from) => socket.send(message, from.port, from.address));
  *     socket.bind(7);
  *
- * How time passes: loop.ts. Names are looked up in the host's /etc/hosts. Not here yet: udp6, descriptors of other processes, cluster, block lists.
+ * How time passes: loop.ts. Names are looked up in the host's /etc/hosts, then by its DNS servers. Not here yet: udp6, descriptors of other processes, cluster, block lists.
  */
 import type * as nodeDgram from 'node:dgram';
 import type { Host } from '../lab/index.ts';

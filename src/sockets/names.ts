@@ -1,5 +1,5 @@
 /*
- * sockets/names.ts: addresses in text, and names by the host's /etc/hosts.
+ * sockets/names.ts: addresses in text, and names by the host's /etc/hosts and DNS.
  */
 import { gethostbyname, inet_ntoa, inet_pton4 } from '../user/hosts.ts';
 import type { Loop } from './loop.ts';
@@ -13,9 +13,10 @@ export function formatAddress(addr: number): string {
 	return inet_ntoa(addr);
 }
 
-/** The address of a name by the host's /etc/hosts; null when it is unknown. */
+/** The address of a name by the host's /etc/hosts, or the DNS servers of its /etc/resolv.conf; null when it is unknown. */
 export async function lookupName(loop: Loop, name: string): Promise<string | null> {
-	const found = await gethostbyname(loop.proc, name);
+	loop.enter();
+	const found = await loop.host.process('getaddrinfo', (proc) => gethostbyname(proc, name));
 	return found === null ? null : inet_ntoa(found.addr);
 }
 

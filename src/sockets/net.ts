@@ -6,7 +6,7 @@
  *
  * The world runs while a socket is open, as a process does: hurrying while something is under way, in real time while all only wait; with
  * `new World({ pace: 1 })` always in real time. Sockets' timeouts go by the world's time. loop.ts says it in full.
- * Names are looked up in the host's /etc/hosts. A connection that fails says in `error.cause` where in the world its packet ended.
+ * Names are looked up in the host's /etc/hosts, then by its DNS servers. A connection that fails says in `error.cause` where in the world its packet ended.
  * Not here yet: IPv6, Unix sockets, descriptors and handles of other processes, cluster.
  */
 import type * as nodeNet from 'node:net';
