@@ -121,6 +121,7 @@ import {
 	tcp_sk,
 	type tcp_sock,
 } from './tcp_sock.ts';
+import { tcp_compressed_ack_timer } from './tcp_timer.ts';
 
 export { tcp_parse_md5sig_option, tcp_parse_mss_option, tcp_parse_options } from './tcp_input_options.ts';
 export { tcp_finish_connect, tcp_init_transfer, tcp_rcv_state_process } from './tcp_input_state.ts';
@@ -191,12 +192,13 @@ export function __tcp_ack_snd_check(sk: sock, ofo_possible: boolean): void {
 		return;
 	}
 	tp.compressed_ack++;
-	if (tp.compressed_ack_timer.slot >= 0) return;
+	const timer = tcp_compressed_ack_timer(tp);
+	if (timer.slot >= 0) return;
 	// A twentieth of the round trip (stored << 3), at most tcp_comp_sack_delay_ns.
 	let rtt = tp.rcv_rtt_est_rtt_us;
 	if (tp.srtt_us !== 0 && tp.srtt_us < rtt) rtt = tp.srtt_us;
 	const delay = Math.min(ipv4.sysctl_tcp_comp_sack_delay_ns, Math.floor((rtt * 125) / 20));
-	hrtimer_start(tp.compressed_ack_timer, sk.net.machine.clock.now + delay);
+	hrtimer_start(timer, sk.net.machine.clock.now + delay);
 }
 
 export function tcp_ack_snd_check(sk: sock): void {

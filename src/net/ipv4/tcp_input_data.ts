@@ -178,7 +178,7 @@ function sack_delete(tp: tcp_sock, i: number): void {
 export function tcp_sack_compress_send_ack(sk: sock): void {
 	const tp = tcp_sk(sk);
 	if (tp.compressed_ack === 0) return;
-	hrtimer_cancel(tp.compressed_ack_timer);
+	if (tp.compressed_ack_timer !== null) hrtimer_cancel(tp.compressed_ack_timer);
 	// One of them goes out after all.
 	sk.net.mib.net_statistics[LINUX_MIB_TCPACKCOMPRESSED] += tp.compressed_ack - 1;
 	tp.compressed_ack = 0;

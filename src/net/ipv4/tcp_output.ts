@@ -73,6 +73,7 @@ import {
 	inet_csk_inc_pingpong_cnt,
 	MAX_TCP_HEADER,
 	MAX_TCP_WINDOW,
+	SK_PACING_FQ,
 	TCP_ATO_MIN,
 	TCP_CHRONO_BUSY,
 	TCP_DELACK_MAX,
@@ -302,7 +303,7 @@ function tcp_event_ack_sent(sk: sock, rcv_nxt: number): void {
 	if (tp.compressed_ack !== 0) {
 		sk.net.mib.net_statistics[LINUX_MIB_TCPACKCOMPRESSED] += tp.compressed_ack;
 		tp.compressed_ack = 0;
-		hrtimer_cancel(tp.compressed_ack_timer);
+		if (tp.compressed_ack_timer !== null) hrtimer_cancel(tp.compressed_ack_timer);
 	}
 	if (rcv_nxt !== tp.rcv_nxt) return;
 	if (tp.icsk_ack_quick !== 0) {
@@ -402,6 +403,8 @@ export function __tcp_transmit_skb(sk: sock, skb: sk_buff, clone_it: boolean, rc
 	skb.sk = sk;
 	skb.destructor = tcp_wfree;
 	sk.sk_wmem_alloc += skb.truesize;
+	// When it may leave at the earliest: fq looks.
+	if (sk.sk_pacing_status === SK_PACING_FQ) skb.tstamp = tp.tcp_wstamp_ns;
 	skb.hash = sk.sk_txhash;
 	skb.l4_hash = sk.sk_txhash !== 0;
 

@@ -76,6 +76,7 @@ import { tcp_clamp_probe0_to_user_timeout } from './tcp_timer.ts';
 export function tcp_wmem_free_skb(sk: sock, skb: sk_buff): void {
 	sk_wmem_queued_add(sk, -skb.truesize);
 	sk_mem_uncharge(sk, skb.truesize);
+	TCP_SKB_CB(skb).fclone = null;
 	consume_skb(skb);
 }
 

@@ -99,6 +99,8 @@ import {
 	tcp_write_queue_tail,
 } from './tcp_sock.ts';
 
+import { tcp_pacing_timer } from './tcp_timer.ts';
+
 /** Where a segment that is cut stands: in sk_write_queue, or in tcp_rtx_queue. */
 export const TCP_FRAG_IN_WRITE_QUEUE = 0;
 export const TCP_FRAG_IN_RTX_QUEUE = 1;
@@ -427,7 +429,8 @@ function tcp_grow_skb(sk: sock, skb: sk_buff, amount: number): void {
 export function tcp_pacing_check(sk: sock): boolean {
 	const tp = tcp_sk(sk);
 	if (sk.sk_pacing_status !== SK_PACING_NEEDED || tp.tcp_wstamp_ns <= tp.tcp_clock_cache) return false;
-	if (tp.pacing_timer.slot < 0) hrtimer_start(tp.pacing_timer, tp.tcp_wstamp_ns);
+	const timer = tcp_pacing_timer(tp);
+	if (timer.slot < 0) hrtimer_start(timer, tp.tcp_wstamp_ns);
 	return true;
 }
 

@@ -564,8 +564,9 @@ export class tcp_sock extends inet_connection_sock {
 	pushed_seq = 0;
 	lost_out = 0;
 	sacked_out = 0;
-	pacing_timer!: hrtimer;
-	compressed_ack_timer!: hrtimer;
+	/** Made when first needed: tcp_pacing_timer, tcp_compressed_ack_timer. */
+	pacing_timer: hrtimer | null = null;
+	compressed_ack_timer: hrtimer | null = null;
 	lost_skb_hint: sk_buff | null = null;
 	retransmit_skb_hint: sk_buff | null = null;
 	/** Received out of order, sorted by sequence (tcp_input_data's own way to find places in it). */

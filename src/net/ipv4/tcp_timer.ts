@@ -576,15 +576,26 @@ function tcp_compressed_ack_kick(timer: hrtimer): void {
 /** All of a connection's timers but the keepalive's and the handshake's stop. */
 export function tcp_clear_xmit_timers(sk: sock): void {
 	const tp = tcp_sk(sk);
-	hrtimer_cancel(tp.pacing_timer);
-	if (hrtimer_cancel(tp.compressed_ack_timer)) tp.compressed_ack = 0;
+	if (tp.pacing_timer !== null) hrtimer_cancel(tp.pacing_timer);
+	if (tp.compressed_ack_timer !== null && hrtimer_cancel(tp.compressed_ack_timer)) tp.compressed_ack = 0;
 	inet_csk_clear_xmit_timers(sk);
 }
 
 export function tcp_init_xmit_timers(sk: sock): void {
 	const tp = tcp_sk(sk);
-	const machine = sk.net.machine;
 	inet_csk_init_xmit_timers(sk, tcp_write_timer, tcp_delack_timer, tcp_keepalive_timer);
-	tp.pacing_timer = new hrtimer(machine, tcp_pace_kick, sk, 'tcp_pace_kick');
-	tp.compressed_ack_timer = new hrtimer(machine, tcp_compressed_ack_kick, sk, 'tcp_compressed_ack_kick');
+	tp.pacing_timer = null;
+	tp.compressed_ack_timer = null;
+}
+
+/** The timer of pacing: most connections never need it. */
+export function tcp_pacing_timer(tp: tcp_sock): hrtimer {
+	tp.pacing_timer ??= new hrtimer(tp.sk.net.machine, tcp_pace_kick, tp.sk, 'tcp_pace_kick');
+	return tp.pacing_timer;
+}
+
+/** The timer of ACKs that are held back. */
+export function tcp_compressed_ack_timer(tp: tcp_sock): hrtimer {
+	tp.compressed_ack_timer ??= new hrtimer(tp.sk.net.machine, tcp_compressed_ack_kick, tp.sk, 'tcp_compressed_ack_kick');
+	return tp.compressed_ack_timer;
 }
