@@ -12,8 +12,8 @@ async function ip(host: Host, ...lines: string[]): Promise<void> {
 }
 
 /** Two hosts on a cable. */
-export async function hosts(): Promise<{ world: World; a: Host; b: Host }> {
-	const world = new World({ seed: 3 });
+export async function hosts(seed = 3): Promise<{ world: World; a: Host; b: Host }> {
+	const world = new World({ seed });
 	const a = world.host('a');
 	const b = world.host('b');
 	world.link(a.nic('eth0'), b.nic('eth0'), { delay: 10, loss: 0.02 });
@@ -22,8 +22,8 @@ export async function hosts(): Promise<{ world: World; a: Host; b: Host }> {
 	return { world, a, b };
 }
 
-export async function talk(): Promise<Record<string, unknown>> {
-	const pair = await hosts();
+export async function talk(seed = 3): Promise<Record<string, unknown>> {
+	const pair = await hosts(seed);
 	const a = withStreams(pair.a);
 	const b = withStreams(pair.b);
 	const listener = b.listenTcp({ port: 80 });
