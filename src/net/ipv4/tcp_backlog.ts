@@ -20,8 +20,9 @@ import { consume_skb, type sk_buff, skb_dst_drop, skb_pull, skb_push } from '../
 import { type coalesce_result, skb_try_coalesce } from '../core/skbuff_frags.ts';
 import { NET_INC_STATS } from '../core/snmp.ts';
 import { sk_add_backlog, type sock } from '../core/sock.ts';
+import { tcp_send_ack } from './tcp_output.ts';
 import { tcp_tsq_write } from './tcp_output_xmit.ts';
-import { before, TCP_SKB_CB, TCP_TSQ_DEFERRED, tcp_sk } from './tcp_sock.ts';
+import { before, inet_csk_ack_scheduled, TCP_ACK_DEFERRED, TCP_SKB_CB, TCP_TSQ_DEFERRED, tcp_sk } from './tcp_sock.ts';
 
 /** A bit of tsq_flags, beside TSQ_*. */
 export const TCP_MTU_REDUCED_DEFERRED = 5;
@@ -103,9 +104,10 @@ export function tcp_add_backlog(sk: sock, skb: sk_buff): number {
 export function tcp_release_cb(sk: sock): void {
 	const tp = tcp_sk(sk);
 	const flags = tp.sk_tsq_flags;
-	const deferred = (1 << TCP_TSQ_DEFERRED) | (1 << TCP_MTU_REDUCED_DEFERRED);
+	const deferred = (1 << TCP_TSQ_DEFERRED) | (1 << TCP_MTU_REDUCED_DEFERRED) | (1 << TCP_ACK_DEFERRED);
 	if ((flags & deferred) === 0) return;
 	tp.sk_tsq_flags = flags & ~deferred;
 	if ((flags & (1 << TCP_TSQ_DEFERRED)) !== 0) tcp_tsq_write(sk);
 	if ((flags & (1 << TCP_MTU_REDUCED_DEFERRED)) !== 0) tp.icsk_af_ops.mtu_reduced(sk);
+	if ((flags & (1 << TCP_ACK_DEFERRED)) !== 0 && inet_csk_ack_scheduled(sk)) tcp_send_ack(sk);
 }

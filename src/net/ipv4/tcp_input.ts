@@ -108,6 +108,7 @@ import {
 	inet_csk_ack_scheduled,
 	inet_csk_enter_pingpong_mode,
 	inet_csk_schedule_ack,
+	TCP_ACK_DEFERRED,
 	TCP_FASTRETRANS_THRESH,
 	TCP_PAWS_WINDOW,
 	TCP_SKB_CB,
@@ -169,7 +170,9 @@ export function __tcp_ack_snd_check(sk: sock, ofo_possible: boolean): void {
 		tcp_in_quickack_mode(sk) ||
 		(tp.icsk_ack_pending & ICSK_ACK_NOW) !== 0
 	) {
-		tcp_send_ack(sk);
+		// What waited for a system call is acknowledged once, when it lets go of the socket.
+		if (sk.sk_lock_owned && sk.net.ipv4.sysctl_tcp_backlog_ack_defer !== 0) tp.sk_tsq_flags |= 1 << TCP_ACK_DEFERRED;
+		else tcp_send_ack(sk);
 		return;
 	}
 	if (!ofo_possible || tp.out_of_order_queue.first === null) {

@@ -384,7 +384,7 @@ function tcp_rcv_fin_wait1(sk: sock, tp: tcp_sock, skb: sk_buff, req: tcp_reques
 		inet_csk_reset_keepalive_timer(sk, tmo - TCP_TIMEWAIT_LEN);
 		return GO_ON;
 	}
-	if (fin) {
+	if (fin || sk.sk_lock_owned) {
 		inet_csk_reset_keepalive_timer(sk, tmo);
 		return GO_ON;
 	}

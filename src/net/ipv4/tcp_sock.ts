@@ -117,6 +117,7 @@ export const SK_PACING_FQ = 2;
 export const TSQ_THROTTLED = 0;
 export const TSQ_QUEUED = 1;
 export const TCP_TSQ_DEFERRED = 2;
+export const TCP_ACK_DEFERRED = 6;
 
 /** tp.chrono_type. */
 export const TCP_CHRONO_UNSPEC = 0;
