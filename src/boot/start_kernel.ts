@@ -52,6 +52,7 @@ import { genl_init } from '../net/netlink/genetlink.ts';
 import { packet_init } from '../net/packet/af_packet.ts';
 import { sch_api_init } from '../net/sched/sch_api.ts';
 import { sch_fifo_init } from '../net/sched/sch_fifo.ts';
+import { sch_fq_init } from '../net/sched/sch_fq.ts';
 import { sock_init } from '../net/socket.ts';
 
 export function start_kernel(machine: Machine): void {
@@ -69,6 +70,7 @@ export function start_kernel(machine: Machine): void {
 	genl_init(machine);
 	sock_diag_init(machine);
 	sch_fifo_init(machine);
+	sch_fq_init(machine);
 	sch_api_init(machine);
 	addrconf_core_init(machine);
 	neigh_init(machine);

@@ -3,7 +3,7 @@
  *
  * Walk: __dev_xmit_skb -> qdisc.enqueue -> __qdisc_run -> dequeue -> sch_direct_xmit -> the driver; a stopped queue requeues (gso_skb),
  *       and netif_tx_wake_queue -> NET_TX softirq -> net_tx_action -> qdisc_run takes it up again.
- * noop, noqueue, pfifo_fast, mq. sch_fifo.ts: pfifo, bfifo; sch_api.ts: what `tc` asks. Not here yet: classes, filters, other qdiscs.
+ * noop, noqueue, pfifo_fast, mq. sch_fifo.ts: pfifo, bfifo; sch_fq.ts: fq; sch_api.ts: what `tc` asks. Not here yet: classes, filters, other qdiscs.
  */
 
 import type { Machine } from '../../kernel/machine.ts';

@@ -13,6 +13,20 @@ import {
 } from '../../lib/nlattr.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../uapi/linux/netlink.ts';
 import {
+	TCA_FQ_BUCKETS_LOG,
+	TCA_FQ_FLOW_PLIMIT,
+	TCA_FQ_FLOW_REFILL_DELAY,
+	TCA_FQ_HORIZON,
+	TCA_FQ_HORIZON_DROP,
+	TCA_FQ_INITIAL_QUANTUM,
+	TCA_FQ_LOW_RATE_THRESHOLD,
+	TCA_FQ_ORPHAN_MASK,
+	TCA_FQ_PLIMIT,
+	TCA_FQ_QUANTUM,
+	TCA_FQ_RATE_ENABLE,
+	TCA_FQ_TIMER_SLACK,
+} from '../../uapi/linux/pkt_sched.ts';
+import {
 	RTM_DELQDISC,
 	RTM_GETQDISC,
 	RTM_NEWQDISC,
@@ -51,6 +65,18 @@ QDISC_KIND := { [p|b]fifo | tbf | prio | cbq | red | etc. }
 OPTIONS := ... try tc qdisc add <desired QDISC_KIND> help
 STAB_OPTIONS := ... try tc qdisc add stab help
 QDISC_ID := { root | ingress | handle QHANDLE | parent CLASSID }
+`;
+
+const FQ_USAGE = `Usage: ... fq	[ limit PACKETS ] [ flow_limit PACKETS ]
+	[ quantum BYTES ] [ initial_quantum BYTES ]
+	[ maxrate RATE ] [ buckets NUMBER ]
+	[ [no]pacing ] [ refill_delay TIME ]
+	[ low_rate_threshold RATE ]
+	[ orphan_mask MASK]
+	[ timer_slack TIME]
+	[ ce_threshold TIME ]
+	[ horizon TIME ]
+	[ horizon_{cap|drop} ]
 `;
 
 const TC_H_ROOT = 0xffffffff;
@@ -106,6 +132,66 @@ function get_handle(text: string, minor: boolean): number | null {
 	return hi * 65536 + (minor ? lo : 0);
 }
 
+/** q_fq.c: rates, ce_threshold and the like are refused. */
+function fq_options(g: ip_globals, a: args): Uint8Array | null {
+	const numbers: [string, number][] = [
+		['limit', TCA_FQ_PLIMIT],
+		['flow_limit', TCA_FQ_FLOW_PLIMIT],
+		['quantum', TCA_FQ_QUANTUM],
+		['initial_quantum', TCA_FQ_INITIAL_QUANTUM],
+	];
+	const out: number[] = [];
+	const put = (type: number, v: number): void => {
+		out.push(8, 0, type, 0, v & 255, (v >>> 8) & 255, (v >>> 16) & 255, v >>> 24);
+	};
+	for (; a.more; a.shift()) {
+		const known = numbers.find(([name]) => a.is(name));
+		if (known !== undefined) {
+			const w = a.next();
+			const v = known[0].endsWith('limit') ? get_u32(w) : get_size(w);
+			if (v === null) {
+				g.err(`Illegal "${known[0]}"\n`);
+				exit(1);
+			}
+			put(known[1], v);
+		} else if (a.is('pacing')) put(TCA_FQ_RATE_ENABLE, 1);
+		else if (a.is('nopacing')) put(TCA_FQ_RATE_ENABLE, 0);
+		else if (a.is('maxrate', 'buckets', 'orphan_mask', 'refill_delay', 'low_rate_threshold', 'ce_threshold'))
+			refuse(g, `fq ${a.word}`);
+		else if (a.is('timer_slack', 'horizon', 'horizon_cap', 'horizon_drop')) refuse(g, `fq ${a.word}`);
+		else {
+			if (!a.is('help')) g.err(`What is "${a.word}"?\n`);
+			g.err(FQ_USAGE);
+			exit(1);
+		}
+	}
+	return out.length === 0 ? null : Uint8Array.from(out);
+}
+
+/** fq's options as q_fq.c prints them. */
+function fq_text(opt: Uint8Array): string {
+	const v = new Map<number, number>();
+	for (let at = 0; at + 4 <= opt.length; ) {
+		const len = opt[at] | (opt[at + 1] << 8);
+		if (len < 4) break;
+		v.set(opt[at + 2] | (opt[at + 3] << 8), len >= 8 ? get_unaligned_le32(opt, at + 4) >>> 0 : opt[at + 4]);
+		at += (len + 3) & ~3;
+	}
+	const n = (type: number): number => v.get(type) ?? 0;
+	const size = (type: number): string => sprint_size(n(type));
+	return [
+		`limit ${n(TCA_FQ_PLIMIT)}p flow_limit ${n(TCA_FQ_FLOW_PLIMIT)}p buckets ${1 << n(TCA_FQ_BUCKETS_LOG)}`,
+		`orphan_mask ${n(TCA_FQ_ORPHAN_MASK)}`,
+		...(n(TCA_FQ_RATE_ENABLE) === 0 ? ['nopacing'] : []),
+		`quantum ${size(TCA_FQ_QUANTUM)} initial_quantum ${size(TCA_FQ_INITIAL_QUANTUM)}`,
+		`low_rate_threshold ${(n(TCA_FQ_LOW_RATE_THRESHOLD) * 8) / 1000}Kbit refill_delay ${n(TCA_FQ_FLOW_REFILL_DELAY) / 1000}ms`,
+		`timer_slack ${n(TCA_FQ_TIMER_SLACK) / 1000}us horizon ${n(TCA_FQ_HORIZON) / 1e6}s`,
+		n(TCA_FQ_HORIZON_DROP) !== 0 ? 'horizon_drop' : 'horizon_cap',
+	]
+		.map((s) => `${s} `)
+		.join('');
+}
+
 /** Words after the kind, as TCA_OPTIONS. Return: null for none. */
 function qdisc_options(g: ip_globals, kind: string, a: args): Uint8Array | null {
 	if (kind === 'pfifo' || kind === 'bfifo') {
@@ -131,6 +217,7 @@ function qdisc_options(g: ip_globals, kind: string, a: args): Uint8Array | null 
 		put_unaligned_le32(b, 0, limit);
 		return b;
 	}
+	if (kind === 'fq') return fq_options(g, a);
 	if (kind === 'pfifo_fast' || kind === 'noqueue' || kind === 'mq') {
 		if (a.more) {
 			g.err(`qdisc '${kind}' does not support option parsing\n`);
@@ -269,6 +356,7 @@ async function print_qdisc(
 	else if (parent !== 0) line += `parent ${handle_text(parent)} `;
 	if (refcnt !== 1) line += `refcnt ${refcnt} `;
 	if (opt !== null && kind === 'pfifo') line += `limit ${get_unaligned_le32(opt, 0)}p`;
+	if (opt !== null && kind === 'fq') line += fq_text(opt);
 	if (opt !== null && kind === 'bfifo') line += `limit ${sprint_size(get_unaligned_le32(opt, 0))}`;
 	if (opt !== null && kind === 'pfifo_fast') line += `bands ${opt[0]} priomap ${[...opt.subarray(4, 20)].join(' ')}`;
 	p.fp(`${line}${g.nl}`);
