@@ -102,10 +102,20 @@ module.exports = {
 		},
 		{
 			name: 'node-only-in-cli',
-			comment: 'only cli/ and outside/ know Node; and one file of sockets/, which bundlers for browsers replace',
+			comment: 'only cli/ and outside/ know Node; and sockets/, by rules of its own',
 			severity: 'error',
-			from: { path: '^src/', pathNot: '^src/(cli/|outside/|sockets/platform\\.ts$)' },
+			from: { path: '^src/', pathNot: '^src/(cli/|outside/|sockets/)' },
 			to: { dependencyTypes: ['core'] },
+		},
+		{
+			name: 'sockets-platform',
+			comment: 'of sockets/ one file knows Node, and one what stands for it in browsers; the others know its types',
+			severity: 'error',
+			from: { path: '^src/sockets/', pathNot: '^src/sockets/platform(\\.browser)?\\.ts$' },
+			to: {
+				dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-peer'],
+				dependencyTypesNot: ['type-only'],
+			},
 		},
 		{
 			name: 'streams-know-no-node',
@@ -113,6 +123,13 @@ module.exports = {
 			severity: 'error',
 			from: { path: '^src/sockets/(streams|loop|tcp|udp|cause|errors|names)\\.ts$' },
 			to: { path: '^src/sockets/(?!(loop|tcp|udp|cause|errors|names)\\.ts$)' },
+		},
+		{
+			name: 'streams-know-no-node',
+			comment: 'linnet/streams and what it is made of needs neither Node nor packages, be it for a type',
+			severity: 'error',
+			from: { path: '^src/sockets/(streams|loop|tcp|udp|cause|errors|names)\\.ts$' },
+			to: { dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg'] },
 		},
 		{
 			name: 'no-room',

@@ -87,6 +87,21 @@ it('finds Node and packages below lab, and Node outside of cli', () => {
 	]);
 });
 
+it('finds Node in sockets, but for types, and anything of it in what linnet/streams is made of', () => {
+	const found = layers({
+		'src/sockets/net.ts': "import { Socket } from 'node:net';\nexport const z = Socket;\n",
+		'src/sockets/dgram.ts': "import type { Socket } from 'node:dgram';\nexport type z = Socket;\n",
+		'src/sockets/platform.ts': "import { Duplex } from 'node:stream';\nexport const z = Duplex;\n",
+		'src/sockets/loop.ts': "import type { Duplex } from 'node:stream';\nexport type z = Duplex;\n",
+		'src/sockets/streams.ts': "import { z } from './platform.ts';\nexport const y = z;\n",
+	});
+	expect(found.sort()).toEqual([
+		'sockets-platform: src/sockets/net.ts imports net',
+		'streams-know-no-node: src/sockets/loop.ts imports stream',
+		'streams-know-no-node: src/sockets/streams.ts imports src/sockets/platform.ts',
+	]);
+});
+
 it('finds tests in src, a folder that is no room, and an import that leads nowhere', () => {
 	const found = layers({
 		'src/lab/a.ts': "import { x } from '../../test/b.ts';\nexport const z = x;\n",
