@@ -19,7 +19,6 @@ import type { net } from '../core/net_namespace.ts';
 import { IP_INC_STATS } from '../core/snmp.ts';
 import {
 	__sk_dst_check,
-	SOCK_BINDPORT_LOCK,
 	SOCK_DEAD,
 	SOCK_DONE,
 	SOCK_LOCALROUTE,
@@ -521,7 +520,7 @@ function sk_clone_lock(sk: sock): sock {
 	c.sk_uid = sk.sk_uid;
 	c.sk_rcvbuf = sk.sk_rcvbuf;
 	c.sk_sndbuf = sk.sk_sndbuf;
-	c.sk_userlocks = sk.sk_userlocks & ~SOCK_BINDPORT_LOCK;
+	c.sk_userlocks = sk.sk_userlocks;
 	c.sk_rcvlowat = sk.sk_rcvlowat;
 	c.sk_rcvtimeo = sk.sk_rcvtimeo;
 	c.sk_sndtimeo = sk.sk_sndtimeo;

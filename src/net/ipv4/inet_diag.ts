@@ -125,7 +125,7 @@ function handler_of(proto: number): inet_diag_handler | null {
 // ---- filters -------------------------------------------------------------------------------------------------------------------------
 
 /** What a filter looks at. */
-class inet_diag_entry {
+export class inet_diag_entry {
 	saddr = 0;
 	daddr = 0;
 	sport = 0;
@@ -176,7 +176,7 @@ function hostcond(buf: Uint8Array, at: number, addr: number, port: number): bool
 }
 
 /** Whether the filter's code lets the socket through: it does by running exactly to its end. */
-function inet_diag_bc_run(buf: Uint8Array, bc: number, len: number, e: inet_diag_entry): boolean {
+export function inet_diag_bc_run(buf: Uint8Array, bc: number, len: number, e: inet_diag_entry): boolean {
 	while (len > 0) {
 		let yes = true;
 		switch (buf[bc]) {
@@ -260,7 +260,7 @@ function bc_size(buf: Uint8Array, bc: number, net_admin: boolean): number {
 }
 
 /** Whether code that came from outside is sound: every step forward, onto an operation or the end. */
-function inet_diag_bc_audit(buf: Uint8Array, bc: number, bytes: number, net_admin: boolean): boolean {
+export function inet_diag_bc_audit(buf: Uint8Array, bc: number, bytes: number, net_admin: boolean): boolean {
 	const starts = new Set<number>([bytes]);
 	const jumps: number[] = [];
 	let at = 0;

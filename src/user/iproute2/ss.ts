@@ -79,14 +79,17 @@ const RAW_DB = 4;
 const MPTCP_DB = 8;
 const DCCP_DB = 16;
 const SCTP_DB = 32;
-const UNIX_DB = 64;
+const UNIX_DGRAM_DB = 64;
+const UNIX_STREAM_DB = 8192;
+const UNIX_SEQPACKET_DB = 16384;
+const UNIX_DB = UNIX_DGRAM_DB | UNIX_STREAM_DB | UNIX_SEQPACKET_DB;
 const PACKET_DB = 128 + 256;
 const NETLINK_DB = 512;
 const VSOCK_DB = 1024;
 const TIPC_DB = 2048;
 const XDP_DB = 4096;
 const INET_DBM = TCP_DB | UDP_DB | RAW_DB | MPTCP_DB | DCCP_DB | SCTP_DB;
-const ALL_DB = 8191;
+const ALL_DB = 32767;
 
 const DB_NAMES: Readonly<Record<string, number>> = {
 	all: ALL_DB,
@@ -98,9 +101,9 @@ const DB_NAMES: Readonly<Record<string, number>> = {
 	dccp: DCCP_DB,
 	sctp: SCTP_DB,
 	unix: UNIX_DB,
-	unix_dgram: UNIX_DB,
-	unix_stream: UNIX_DB,
-	unix_seqpacket: UNIX_DB,
+	unix_dgram: UNIX_DGRAM_DB,
+	unix_stream: UNIX_STREAM_DB,
+	unix_seqpacket: UNIX_SEQPACKET_DB,
 	packet: PACKET_DB,
 	packet_raw: 128,
 	packet_dgram: 256,
@@ -179,7 +182,7 @@ function scan_state(word: string): number | null {
 
 /** States that a kind of socket is shown in when nothing is said. */
 function default_states(db: number): number {
-	return (db & (TCP_DB | MPTCP_DB | DCCP_DB | SCTP_DB)) !== 0 ? SS_CONN : 1 << SS_ESTABLISHED;
+	return (db & (TCP_DB | MPTCP_DB | DCCP_DB | SCTP_DB | UNIX_DB)) !== 0 ? SS_CONN : 1 << SS_ESTABLISHED;
 }
 
 class ss_globals {
@@ -212,6 +215,7 @@ class ss_globals {
 	ports_low = 32768;
 	ports_high = 60999;
 	kill_fd: rtnl_handle | null = null;
+	cgroup_told = false;
 
 	constructor(proc: Process) {
 		this.proc = proc;
@@ -316,8 +320,12 @@ function stats_print(s: ss_globals, st: sockstat, rest: string): void {
 
 const TIMERS: readonly string[] = ['off', 'on', 'keepalive', 'timewait', 'persist', 'unknown'];
 
+/** Said for each socket, and once more for the first. */
 function no_cgroup2(s: ss_globals): () => void {
-	return () => s.err('Failed to find cgroup2 mount\n');
+	return () => {
+		s.err('Failed to find cgroup2 mount\n'.repeat(s.cgroup_told ? 1 : 2));
+		s.cgroup_told = true;
+	};
 }
 
 function inet_show_sock(s: ss_globals, n: nlmsghdr, netid: string): void {
@@ -724,11 +732,11 @@ function state_words(s: ss_globals, words: readonly string[]): readonly string[]
 }
 
 async function read_filter(s: ss_globals, words: readonly string[], file: string): Promise<void> {
-	let all = words;
+	let all = words.flatMap((w) => w.split(/\s+/)).filter((w) => w !== '');
 	if (file !== '') {
 		const text = file === '-' ? read_stdin(s.proc) : await s.proc.readFile(file);
 		if (typeof text !== 'string') throw new ss_error('fopen filter file: No such file or directory\n', 255);
-		all = [...words, ...text.split(/\s+/).filter((w) => w !== '')];
+		all = [...all, ...text.split(/\s+/).filter((w) => w !== '')];
 	}
 	if (all.length === 0) return;
 	const devices = new Map<string, number>();
@@ -776,7 +784,7 @@ async function run(s: ss_globals): Promise<number> {
 	}
 	if (s.dbs === 0) s.dbs = c.family_dbs !== 0 ? c.family_dbs : ALL_DB;
 	s.states = c.states;
-	if (s.states === 0) for (let db = 1; db <= XDP_DB; db <<= 1) if ((s.dbs & db) !== 0) s.states |= default_states(db);
+	if (s.states === 0) for (let db = 1; db < ALL_DB; db <<= 1) if ((s.dbs & db) !== 0) s.states |= default_states(db);
 	await read_filter(s, state_words(s, words), c.filter_file);
 	if (s.processes || s.threads) await user_ent_hash_build(s);
 	if (s.kill) s.kill_fd = rtnl_open(s.g, 0, NETLINK_SOCK_DIAG);

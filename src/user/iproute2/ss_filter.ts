@@ -1,7 +1,7 @@
 /*
  * user/iproute2/ss_filter.ts: the filters of ss: words to a tree, and that to the kernel's bytecode.   Original: misc/ss.c, ssfilter.y of iproute2 6.1
  *
- * or binds less than and (which may be left out), not the most; conditions stand after src, dst, sport, dport, dev, fwmark, cgroup, or alone
+ * or and and (which may be left out) bind alike, from the left; not binds most; conditions stand after src, dst, sport, dport, dev, fwmark, cgroup, or alone
  * (autobound). Code: each operation says how far to go on when it holds and when not; what is refused runs 4 bytes past the end.
  */
 import { put_unaligned_le16, put_unaligned_le32 } from '../../lib/byteorder.ts';
@@ -124,6 +124,15 @@ function parse_v4(text: string): Uint8Array | null {
 	return b;
 }
 
+/** The length of a netmask in dots; null when it is none. */
+function netmask_bits(text: string): number | null {
+	const b = /^\d+\.\d+\.\d+\.\d+$/.test(text) ? parse_v4(text) : null;
+	if (b === null) return null;
+	const mask = ((b[0] << 24) | (b[1] << 16) | (b[2] << 8) | b[3]) >>> 0;
+	const bits = Math.clz32(~mask);
+	return mask === (bits === 0 ? 0 : (-1 << (32 - bits)) >>> 0) ? bits : null;
+}
+
 function bad_prefix(text: string): never {
 	throw new ss_error(`Error: an inet prefix is expected rather than "${text}".\nCannot parse dst/src address.\n`, 1);
 }
@@ -147,36 +156,37 @@ export function parse_hostcond(word: string, is_port: boolean, names: ss_names):
 	}
 	let host = text;
 	let port = '';
-	const v6 = /^\[([^\]]*)\](?::(.*))?$/.exec(text);
-	if (v6 !== null) {
+	if (is_port) {
+		host = '*';
+		port = text.replace(/^\*?:/, '');
+	} else if (text[0] === '[') {
+		const v6 = /^\[([^\]]*)\](?::(.*))?$/.exec(text);
+		if (v6 === null) throw new ss_error('Cannot parse dst/src address.\n', 1);
 		host = v6[1];
 		port = v6[2] ?? '';
 		family = AF_INET6;
 	} else {
-		const colon = text.indexOf(':');
-		if (colon >= 0 && text.indexOf(':', colon + 1) < 0) {
+		const colon = text.lastIndexOf(':');
+		if (colon >= 0) {
 			host = text.slice(0, colon);
 			port = text.slice(colon + 1);
-		} else if (is_port && colon < 0) {
-			host = '';
-			port = text;
 		}
 	}
 	if (port !== '' && port !== '*') c.port = parse_port(port);
-	if (host === '' || host === '*') {
+	if (/^(\*?|any|all|default)$/.test(host)) {
 		c.family = family === AF_UNSPEC ? AF_INET : family;
 		c.addr = new Uint8Array(c.family === AF_INET6 ? 16 : 4);
 		return c;
 	}
 	const slash = host.indexOf('/');
 	const base = slash < 0 ? host : host.slice(0, slash);
-	const b = family === AF_INET6 || base.includes(':') ? inet_pton6(base) : (parse_v4(base) ?? names.host(base));
+	const b = family === AF_INET6 ? inet_pton6(base) : (parse_v4(base) ?? names.host(base));
 	if (b === null) bad_prefix(host);
 	c.addr = b;
 	c.family = b.length === 16 ? AF_INET6 : AF_INET;
 	c.bits = b.length * 8;
 	if (slash >= 0) {
-		const n = get_unsigned(host.slice(slash + 1), c.bits, 10);
+		const n = get_unsigned(host.slice(slash + 1), c.bits, 10) ?? netmask_bits(host.slice(slash + 1));
 		if (n === null) bad_prefix(host);
 		c.bits = n;
 	}
@@ -204,20 +214,13 @@ class parser {
 		return this.words[this.at++];
 	}
 
-	or(): ssfilter {
-		let left = this.and();
-		while (this.peek() === 'or') {
-			this.at++;
-			left = { op: 'or', a: left, b: this.and() };
-		}
-		return left;
-	}
-
-	and(): ssfilter {
+	/** Conditions joined by or, and, or nothing (and): all bind alike, from the left. */
+	list(): ssfilter {
 		let left = this.not();
-		while (this.peek() !== 'end' && this.peek() !== ')' && this.peek() !== 'or') {
-			if (this.peek() === 'and') this.at++;
-			left = { op: 'and', a: left, b: this.not() };
+		while (this.peek() !== 'end' && this.peek() !== ')') {
+			const op = this.peek() === 'or' ? 'or' : 'and';
+			if (this.peek() === 'or' || this.peek() === 'and') this.at++;
+			left = { op, a: left, b: this.not() };
 		}
 		return left;
 	}
@@ -229,7 +232,7 @@ class parser {
 		}
 		if (this.peek() === '(') {
 			this.at++;
-			const inner = this.or();
+			const inner = this.list();
 			if (this.peek() !== ')') throw new ss_error(SYNTAX, 255, true);
 			this.at++;
 			return inner;
@@ -312,9 +315,11 @@ class parser {
 
 /** Reads a filter's words. Throws ss_error. Return: null when there are none. */
 export function ssfilter_parse(words: readonly string[], names: ss_names): ssfilter | null {
-	if (words.length === 0) return null;
-	const p = new parser(words, names);
-	const f = p.or();
+	// An argument may hold several words.
+	const all = words.flatMap((w) => w.split(/\s+/)).filter((w) => w !== '');
+	if (all.length === 0) return null;
+	const p = new parser(all, names);
+	const f = p.list();
 	if (p.peek() !== 'end') throw new ss_error(SYNTAX, 255, true);
 	return f;
 }
