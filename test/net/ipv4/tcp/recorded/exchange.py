@@ -2,7 +2,7 @@
 """Plays scripts of segments against the real kernel through a TUN device, and writes what it answered: exchange.linux.json.
 As root: python3 exchange.py > exchange.linux.json   (makes and removes network namespaces and a trace instance of its own)
 Scripts: exchange_scripts.json. exchange.test.ts plays the same against linnet."""
-import ctypes, fcntl, json, os, select, socket, struct, subprocess, sys, time
+import ctypes, fcntl, hashlib, json, os, select, socket, struct, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 HOST, PEER, BASE = '192.0.2.1', '192.0.2.2', 1000000
@@ -14,6 +14,10 @@ def csum(b):
     s = sum(struct.unpack('!%dH' % (len(b) // 2), b))
     while s >> 16: s = (s & 0xffff) + (s >> 16)
     return ~s & 0xffff
+
+def sign(src, dst, tcp, key):
+    doff = (tcp[12] >> 4) * 4
+    return hashlib.md5(src + dst + struct.pack('!BBH', 0, 6, len(tcp)) + tcp[:16] + b'\0\0' + tcp[18:20] + tcp[doff:] + key.encode()).digest()
 
 class Run:
     def __init__(self):
@@ -38,7 +42,7 @@ class Run:
                 out += struct.pack('!BBII', 8, 10, int(p[1]) & 0xffffffff, v & 0xffffffff)
             elif p[0] == 'fo': out += struct.pack('BB', 34, 2 + (len(p[1]) // 2 if len(p) > 1 else 0)) + bytes.fromhex(p[1] if len(p) > 1 else '')
             elif p[0] == 'fo=': out += struct.pack('BB', 34, 10) + self.cookie
-            elif p[0] == 'md5': out += b'\x13\x12' + bytes(16)
+            elif p[0] == 'md5': out += b'\x13\x12' + (b'K' * 16 if len(p) > 1 else bytes(16))
             elif p[0] == 'raw': out += bytes.fromhex(p[1])
         return out + b'\0' * (-len(out) % 4)
 
@@ -54,6 +58,7 @@ class Run:
         doff = s.get('doff', 5 + len(opt) // 4)
         tcp = struct.pack('!HHIIBBHHH', sport, dport, seq, ack, doff << 4, flags, s.get('win', 65535), 0, s.get('urg', 0)) + opt + data
         src, dst = socket.inet_aton(s.get('src', PEER)), socket.inet_aton(s.get('dst', HOST))
+        if b'K' * 16 in opt: tcp = tcp.replace(b'K' * 16, sign(src, dst, tcp, [w.split()[1] for w in s['opts'] if w.startswith('md5 ')][0]))
         c = csum(src + dst + struct.pack('!BBH', 0, 6, len(tcp)) + tcp) ^ s.get('badsum', 0)
         tcp = tcp[:16] + struct.pack('!H', c) + tcp[18:]
         return self.ip(6, tcp, s.get('ttl', 64), s.get('tos', 0), src, dst)
@@ -110,7 +115,7 @@ class Run:
             elif k == 34:
                 if len(v): self.cookie = v
                 text += ' fo %d' % len(v)
-            elif k == 19: text += ' md5'
+            elif k == 19: text += ' md5 ' + ('good' if bytes(v) == sign(p[12:16], p[16:20], t, 'secret') else 'bad')
             else: text += ' opt%d' % k
             o = o[o[1]:]
         return text

@@ -70,6 +70,9 @@ script('pmtu', *HS, {'op': 'send', 'len': 4000}, {'op': 'icmp', 'type': 3, 'code
 script('pmtu-low', *HS, {'op': 'send', 'len': 2000}, {'op': 'icmp', 'type': 3, 'code': 4, 'mtu': 100, 'seq': 1}, seg('A', 1, 2001))
 script('min-ttl', dict(L, minttl=64), dict(SYN, ttl=63), SYN, dict(ACK, ttl=60), ACK, ACCEPT)
 script('md5', dict(L, md5='secret'), SYN, dict(SYN, opts=['mss 1460', 'md5']), dict(SYN, src='192.0.2.9', sport=5005))
+M = ['nop', 'nop', 'md5 secret']
+script('md5-connection', dict(L, md5='secret'), dict(SYN, opts=['mss 1460', 'sack', 'nop', 'nop', 'md5 wrong']), dict(SYN, opts=['mss 1460', 'sack', 'nop', 'nop', 'nop', 'nop', 'md5 secret']), raw('A'), raw('A', opts=M), ACCEPT, raw('PA', len=10, opts=M), raw('PA', 11, len=10), {'op': 'recv'}, {'op': 'send', 'len': 5}, raw('R', 11, None), raw('A', 11, 6, opts=M), CLOSE, raw('FA', 11, 7, opts=M), raw('A', 12, 7), raw('FA', 11, 7, opts=M), raw('S', 700, None, opts=M))
+script('md5-refused', dict(L, md5='secret'), raw('A', 5, 9, opts=M), raw('A', 5, 9), raw('A', 5, 9, sport=5001, opts=['nop', 'nop', 'md5 wrong']), {'op': 'connect', 'md5': 'secret', 'port': 82}, raw('A', 0, 9, dport=82, opts=M), dict(raw('SA', 0, 1, dport=82), opts=['mss 1400', 'nop', 'nop', 'md5 secret']), {'op': 'send', 'len': 3})
 script('md5-unexpected', L, dict(SYN, opts=['mss 1460', 'md5']), dict(SYN, opts=['mss 1460', 'md5', 'md5']), dict(SYN, opts=['raw 13040000']))
 script('md5-nobody', dict(SYN, opts=['mss 1460', 'md5']), raw('A', 4, 5, opts=['md5']))
 script('fastopen', {'op': 'sysctl', 'name': 'net.ipv4.tcp_fastopen', 'value': 3}, dict(L, fastopen=5), dict(SYN, opts=['mss 1460', 'sack', 'ts 1000 0', 'fo', 'nop', 'nop']), ACK, ACCEPT, CLOSE, dict(SYN, sport=5001, len=7, opts=['mss 1460', 'fo=', 'nop', 'nop']), ACCEPT, {'op': 'recv'}, {'op': 'send', 'len': 4}, raw('A', 8, 5, sport=5001), dict(SYN, sport=5002, len=7, opts=['mss 1460', 'fo 0102030405060708', 'nop', 'nop']), dict(SYN, sport=5003, len=3, opts=['mss 1460']))
@@ -77,5 +80,7 @@ script('fastopen-rst', {'op': 'sysctl', 'name': 'net.ipv4.tcp_fastopen', 'value'
 script('fastopen-synack-lost', {'op': 'sysctl', 'name': 'net.ipv4.tcp_fastopen', 'value': 0x203}, dict(L, fastopen=5), dict(SYN, len=7, opts=['mss 1460']), W(1100), ACCEPT, {'op': 'send', 'len': 4}, raw('A', 8, 5))
 script('ecn', {'op': 'sysctl', 'name': 'net.ipv4.tcp_ecn', 'value': 1}, L, dict(SYN, f='SEC'), ACK, ACCEPT, {'op': 'send', 'len': 4}, dict(SYN, f='SEC', tos=2, sport=5001), dict(SYN, f='SE', sport=5002))
 script('rcvbuf', dict(L, rcvbuf=8192), SYN, ACK, ACCEPT)
+script('simultaneous-open', {'op': 'connect'}, dict(SYN, sport=5000, opts=['mss 1400', 'sack', 'ts 700 0', 'nop', 'ws 3']), dict(raw('SA', 0, 1), opts=['mss 1400', 'sack', 'ts 701 =', 'nop', 'ws 3']), {'op': 'send', 'len': 3}, seg('A', 1, 4))
+script('syn-sent-oddities', {'op': 'connect'}, raw('A', 0, 9), raw('R', 0, None), raw('RA', 0, 9), raw('FA', 0, 1), raw('SA', 0, 9), raw('SA', 0, 0), raw('SFA', 0, 1, len=3), {'op': 'recv'})
 script('reuse-tuple', *HS, SYN, W(10), seg('S', 100, None), seg('A', 1, 1))
 json.dump(S, open('exchange_scripts.json', 'w'), separators=(',', ':'))
