@@ -80,20 +80,20 @@ async function openCables(world: World, flags: UpFlags): Promise<Plugged[]> {
 			cables.push({ cable: await open(name), dev, hint: () => hint(name) });
 		}
 	};
-	for (const word of flags.tap ?? []) {
-		const [dev, name] = deviceAndRest(word);
-		const hint = (addr: string | null): string => {
+	const tell =
+		(name: string) =>
+		(addr: string | null): string => {
 			const other = addr === null ? null : neighbourOf(addr);
 			return `${other === null ? '' : `ip addr add ${other} dev ${name}; `}ip link set ${name} up`;
 		};
+	for (const word of flags.tap ?? []) {
+		const [dev, name] = deviceAndRest(word);
+		const hint = tell(name);
 		cables.push({ cable: openTap(world, name, { offload: flags.offload }), dev, hint });
 	}
 	for (const word of flags.tun ?? []) {
 		const [dev, name] = deviceAndRest(word);
-		const hint = (addr: string | null): string =>
-			addr === null
-				? `ip link set ${name} up`
-				: `ip link set ${name} up; ip route add ${addr.split('/')[0]} dev ${name}`;
+		const hint = tell(name);
 		cables.push({ cable: openTun(world, name), dev, hint, tun: true });
 	}
 	await add(

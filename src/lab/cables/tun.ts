@@ -6,6 +6,7 @@
 import type { Cable, CablePort } from '../../drivers/net/cable.ts';
 import { tun_create, tun_do_read, type tun_file, tun_get_user } from '../../drivers/net/tun.ts';
 import type { wait_watcher } from '../../kernel/wait.ts';
+import { clock_event } from '../../lib/event_queue.ts';
 import { NETIF_F_FRAGLIST, NETIF_F_SG } from '../../net/core/netdevice.ts';
 import type { Host } from '../host.ts';
 import type { Plug } from '../link.ts';
@@ -15,11 +16,13 @@ class TunPlug implements Plug, CablePort, wait_watcher {
 	readonly name: string;
 	private tfile: tun_file;
 	private cable: Cable | null = null;
+	private again: clock_event;
 
 	constructor(host: Host, name: string, tfile: tun_file) {
 		this.host = host;
 		this.name = name;
 		this.tfile = tfile;
+		this.again = new clock_event(again, this);
 		tfile.wait.watchers = [this];
 		// Whole packets cross: checksums and segments are the stack's.
 		const { dev } = tfile;
@@ -36,10 +39,21 @@ class TunPlug implements Plug, CablePort, wait_watcher {
 		return this;
 	}
 
-	/** A packet waits in the device's queue. */
+	/** A packet waits in the device's queue, or the cable may be free again. */
 	wake(): void {
-		for (let p = tun_do_read(this.tfile); p !== null; p = tun_do_read(this.tfile))
-			this.cable?.send(p.packet, 0, p.packet.length, null);
+		const { cable } = this;
+		if (cable === null) return;
+		const { clock } = this.host.world;
+		for (;;) {
+			const until = cable.busy_until ?? 0;
+			if (until > clock.now) {
+				if (this.again.slot < 0) clock.schedule(this.again, until);
+				return;
+			}
+			const p = tun_do_read(this.tfile);
+			if (p === null) return;
+			cable.send(p.packet, 0, p.packet.length, null);
+		}
 	}
 
 	receive(packet: Uint8Array, start: number, len: number): boolean {
@@ -48,6 +62,10 @@ class TunPlug implements Plug, CablePort, wait_watcher {
 
 	/** A TUN has carrier while its file is open. */
 	set_link(): void {}
+}
+
+function again(ev: clock_event): void {
+	(ev.owner as TunPlug).wake();
 }
 
 /** Makes a TUN device on `host`. Throws where it cannot be. */
