@@ -4,6 +4,7 @@
 import { conntrack } from './conntrack/conntrack.ts';
 import { date, dmesg, hostname, sleep, timeout } from './coreutils/coreutils.ts';
 import { ethtool } from './ethtool/ethtool.ts';
+import { httpd } from './httpd/httpd.ts';
 import { iperf3 } from './iperf3/iperf3.ts';
 import { ip } from './iproute2/ip.ts';
 import { nstat } from './iproute2/nstat.ts';
@@ -16,6 +17,7 @@ import { arping } from './iputils/arping.ts';
 import { ping } from './iputils/ping.ts';
 import type { Programs } from './libc.ts';
 import { linnet_send } from './linnet-send.ts';
+import { nc } from './netcat/netcat.ts';
 import { sysctl } from './procps/sysctl.ts';
 import { tcpdump } from './tcpdump/tcpdump.ts';
 import { traceroute } from './traceroute/traceroute.ts';
@@ -27,6 +29,7 @@ export const programs: Programs = new Map([
 	['dmesg', dmesg],
 	['ethtool', ethtool],
 	['hostname', hostname],
+	['httpd', httpd],
 	['ip', ip],
 	['iperf3', iperf3],
 	['iptables', iptables],
@@ -36,6 +39,8 @@ export const programs: Programs = new Map([
 	['iptables-restore', iptables_restore],
 	['iptables-save', iptables_save],
 	['linnet-send', linnet_send],
+	['nc', nc],
+	['netcat', nc],
 	['nstat', nstat],
 	['ping', ping],
 	['sleep', sleep],
