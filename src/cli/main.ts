@@ -111,6 +111,8 @@ Examples:
 	)
 	.action(async (flags: UpFlags) => {
 		process.exitCode = await up(flags);
+		// What the world still has to do is nobody's concern; output is given the time to go out.
+		setTimeout(() => process.exit(), 300).unref();
 	});
 
 program

@@ -84,7 +84,7 @@ export class FdCable extends Outside {
 
 	/** As a cable: until when it takes no other frame. */
 	get busy_until(): number {
-		return this.tx.full ? this.world.clock.now + FULL_NS : 0;
+		return this.up && this.tx.full ? this.world.clock.now + FULL_NS : 0;
 	}
 
 	private told(m: unknown): void {

@@ -359,12 +359,13 @@ let passed = 0;
 let failed = 0;
 for (const [name, check] of Object.entries(CHECKS)) {
 	if (wanted.length > 0 && !wanted.some((w) => name.includes(w))) continue;
+	const began = Date.now();
 	try {
 		for (const [word, command] of Object.entries(NEEDS))
 			assert(!name.includes(word) || has(command), `${command} is not installed here`);
 		await check();
 		passed++;
-		console.log(`ok   ${name}`);
+		console.log(`ok   ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
 	} catch (e) {
 		failed++;
 		console.log(`FAIL ${name}: ${e instanceof Error ? e.message : e}`);

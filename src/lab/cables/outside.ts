@@ -41,7 +41,7 @@ export abstract class Outside implements Cable, CablePort, Plug, Guest {
 	private cable: Cable | null = null;
 	private open = true;
 	/** Whether the other end is there. */
-	private up = false;
+	protected up = false;
 	private closers: ((why: string | null) => void)[] = [];
 
 	constructor(world: World, name: string, offload: boolean) {

@@ -47,7 +47,7 @@ class WebSocketCable extends Outside {
 
 	/** As a cable: a socket that is slow holds the NIC's frames. */
 	get busy_until(): number {
-		return this.socket.bufferedAmount > BUFFER_MAX ? this.world.clock.now + 1e6 : 0;
+		return this.up && this.socket.bufferedAmount > BUFFER_MAX ? this.world.clock.now + 1e6 : 0;
 	}
 
 	private message(data: unknown): void {
