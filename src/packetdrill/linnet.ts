@@ -242,6 +242,8 @@ export async function withLinnetKernel(config: MachineConfig, work: (kernel: Ker
 				'',
 			)}ip link set dev tun0 mtu ${config.mtu} up\nip addr add ${config.local_ip}/${config.prefix} dev tun0\nip route add ${config.remote_ip}/32 dev tun0${config.gateway_ip === config.local_ip ? '' : ` via ${config.gateway_ip} onlink`}`,
 	);
+	// A machine that has been up for a while: a time stamp of 0 means "none" to TCP.
+	await world.run('10s');
 	const kernel = new LinnetKernel(world, host, tun);
 	try {
 		await world.job(async () => {

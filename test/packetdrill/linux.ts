@@ -209,4 +209,4 @@ async function main(): Promise<void> {
 	process.exitCode = failed.size > 0 ? 1 : 0;
 }
 
-if (process.argv.length > 2) await main();
+if (process.argv[1]?.includes('linux') && process.argv.length > 2) await main();
