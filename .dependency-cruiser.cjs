@@ -24,10 +24,11 @@ const rooms = {
 	user: ['uapi', 'lib', 'packet'],
 	lab: ['uapi', 'lib', 'packet', 'kernel', 'fs', 'net', 'drivers', 'boot', 'user', 'trace'],
 	trace: ['uapi', 'lib', 'packet', 'kernel', 'net', 'user', 'lab'],
+	firewall: ['uapi', 'lib', 'packet', 'kernel', 'net', 'user', 'lab', 'trace'],
 	sockets: ['uapi', 'lib', 'kernel', 'net', 'user', 'lab', 'trace'],
 	packetdrill: ['uapi', 'lib', 'kernel', 'drivers', 'user', 'lab'],
 	outside: ['uapi', 'lib', 'drivers', 'user', 'lab'],
-	cli: ['uapi', 'lib', 'packet', 'kernel', 'user', 'lab', 'trace', 'packetdrill', 'sockets', 'outside'],
+	cli: ['uapi', 'lib', 'packet', 'kernel', 'user', 'lab', 'trace', 'firewall', 'packetdrill', 'sockets', 'outside'],
 };
 
 const SOCKET = '^src/net/socket\\.ts$';

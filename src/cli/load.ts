@@ -27,7 +27,8 @@ function bytes(path: string): Uint8Array {
 	}
 }
 
-function text(path: string): string {
+/** A whole file as text. Throws UserError. */
+export function readText(path: string): string {
 	return new TextDecoder().decode(bytes(path));
 }
 
@@ -78,11 +79,11 @@ export async function loadSnapshot(paths: string[]): Promise<Snapshot> {
 				throw new UserError(`${path}: ${reason(e)}`);
 			}
 			checkSome(path, names);
-			for (const n of names) files.set(n, text(join(path, n)));
+			for (const n of names) files.set(n, readText(join(path, n)));
 		} else if (/\.(tar|tgz|tar\.gz)$/.test(path)) {
 			for (const [n, t] of await fromTar(path)) files.set(n, t);
 		} else {
-			const t = text(path);
+			const t = readText(path);
 			const kind = (SNAPSHOT_FILES as readonly string[]).includes(basename(path)) ? basename(path) : sniff(t);
 			if (kind === null)
 				throw new UserError(

@@ -10,6 +10,7 @@ import { CAPTURE_SCRIPT } from './capture-script.ts';
 import { demo } from './demo.ts';
 import { UserError } from './load.ts';
 import { packetdrill } from './packetdrill.ts';
+import { type TestFlags, test } from './test.ts';
 import { type TraceFlags, trace } from './trace.ts';
 import { type UpFlags, up } from './up.ts';
 
@@ -56,6 +57,36 @@ Exit status: 0; 2 when it cannot be done; 3 when a packet's fate is undecided (a
 	)
 	.action(async (words: string[], flags: TraceFlags) => {
 		process.exitCode = await trace(words, flags);
+	});
+
+program
+	.command('test')
+	.description('run tests of a firewall: rows of packets and what is expected of them')
+	.argument('<files...>', 'YAML files, or folders of them (docs/firewall-testing.md)')
+	.option(
+		'--host <path>',
+		'the host of all tests, instead of those that the files name; as for trace',
+		(path: string, paths: string[] | undefined) => [...(paths ?? []), path],
+	)
+	.option('--junit <file>', "write results as JUnit's XML, too")
+	.option('--tap', 'print TAP')
+	.option('--json', 'one JSON object a row')
+	.option('--grep <pattern>', 'only rows whose names match')
+	.option('--jobs <n>', 'threads; default as many as there are cores, when there are many rows')
+	.option('--watch', 'again whenever a test or a file of the host changes')
+	.option('--verbose', 'name the rows that pass, too, however many there are')
+	.option('--detailed', 'of what failed: every function passed and every rule that did not match')
+	.option('-q, --quiet', 'only what failed; do not say what was assumed')
+	.addHelpText(
+		'after',
+		`
+Example:
+  linnet test examples/office/tests.yaml
+
+Exit status: 0 all passed; 1 some failed; 2 when it cannot be done (file:line:column says why).`,
+	)
+	.action(async (files: string[], flags: TestFlags) => {
+		process.exitCode = await test(files, flags);
 	});
 
 program

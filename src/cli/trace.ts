@@ -7,10 +7,10 @@ import { ImportError } from '../lab/import/error.ts';
 import { type ImportedHost, importHost } from '../lab/import/import.ts';
 import { openListeners } from '../lab/import/listeners.ts';
 import { durationNs, World } from '../lab/world.ts';
-import { assemble, isShort, packet, parsePacket, parseShort } from '../packet/build.ts';
 import type { PacketJourney } from '../trace/explain.ts';
 import { render } from '../trace/render.ts';
 import { answerTo, frameTo, Replay, type Replayed } from '../trace/replay.ts';
+import { assumeLocal, buildPacket, fillSource } from '../trace/sending.ts';
 import { type Capture, checkDevice, traceCaptures } from './captures.ts';
 import { loadSnapshot, UserError } from './load.ts';
 import { palette } from './paint.ts';
@@ -56,17 +56,6 @@ export function parseWords(input: readonly string[]): { job: Job; detailed: bool
 	return { job: { kind: 'pcap', captures }, detailed };
 }
 
-/** The packet that the words describe: an Ethernet frame when they begin with Ether, else an IPv4 packet. */
-function build(words: readonly string[]): { frame: boolean; bytes: Uint8Array; mark: number } {
-	const short = isShort(words[0]) || /^\d+$/.test(words[0]);
-	const p = short ? parseShort(words) : null;
-	const text = words.join(' ');
-	const frame = p === null && parsePacket(text)[0]?.layer === 'Ether';
-	const bytes = p === null ? packet(text) : assemble(p.layers);
-	if (!frame && bytes[0] >> 4 === 6) throw new UserError('the packet is IPv6, which linnet does not have yet');
-	return { frame, bytes, mark: p?.mark ?? 0 };
-}
-
 /** Options that a job has no use for are refused, not ignored. */
 function checkFlags(job: Job, flags: TraceFlags): void {
 	if (job.kind === 'pcap') {
@@ -82,7 +71,7 @@ export async function trace(words: string[], flags: TraceFlags): Promise<number>
 	checkFlags(job, flags);
 	const span = flags.at === undefined ? 0 : atSpan(flags.at);
 	// A packet that cannot be built is said before the host is read.
-	if (job.kind !== 'pcap') build(job.packet);
+	if (job.kind !== 'pcap') buildPacket(job.packet);
 	const snapshot = await loadSnapshot(flags.host);
 	const world = new World({ seed: 1 });
 	const imp = await importHost(world, snapshot).catch((e: unknown) => {
@@ -101,8 +90,7 @@ export async function trace(words: string[], flags: TraceFlags): Promise<number>
 	if (job.kind === 'pcap') return traceCaptures(imp, replay, job.captures, flags, options);
 
 	openListeners(imp);
-	if (job.kind === 'out') await fillSource(replay, job.packet);
-	const p = build(job.packet);
+	const p = buildPacket(job.kind === 'out' ? await fillSource(replay, job.packet) : job.packet);
 	let result: Replayed;
 	if (job.kind === 'in') {
 		if (p.mark !== 0)
@@ -110,8 +98,8 @@ export async function trace(words: string[], flags: TraceFlags): Promise<number>
 				"mark: a packet that comes in has none; of 'out' it is the mark that the sender's socket sets",
 			);
 		checkDevice(imp, job.dev);
-		if (snapshot.links === null)
-			await assumeLocal(imp, replay, job.dev, p.frame ? p.bytes.subarray(14) : p.bytes, flags);
+		const assumed = await assumeLocal(imp, replay, job.dev, p);
+		if (assumed !== null && flags.quiet !== true && flags.json !== true) process.stderr.write(`assumed: ${assumed}\n`);
 		result = replay.receive(job.dev, p.frame ? p.bytes : frameTo(imp, job.dev, p.bytes));
 	} else {
 		if (p.frame)
@@ -159,36 +147,6 @@ function reply(
 	const back = replay.receive(sent.nic.name, frameTo(imp, sent.nic.name, answer));
 	if (flags.json !== true) process.stdout.write(`\n${options!.colour!.bold('The answer')}: ${back.journey.packet}\n`);
 	print(back.journey, flags, options, 'reply', imp);
-}
-
-/** With nothing but rules: what comes in by the way out and is for nobody behind this host is for the host itself. */
-async function assumeLocal(
-	imp: ImportedHost,
-	replay: Replay,
-	dev: string,
-	ip: Uint8Array,
-	flags: TraceFlags,
-): Promise<void> {
-	if (ip.length < 20 || ip[0] >> 4 !== 4 || ip[16] >= 224) return;
-	const addr = ip.slice(16, 20).join('.');
-	const route = await replay.route(((ip[16] << 24) | (ip[17] << 16) | (ip[18] << 8) | ip[19]) >>> 0, 0);
-	if (!route.text.includes(` dev ${dev} `)) return;
-	await imp.host.exec(['ip', 'addr', 'add', `${addr}/32`, 'dev', dev]);
-	if (flags.quiet !== true && flags.json !== true)
-		process.stderr.write(`assumed: addr.json: not there: ${addr} is an address of this host, on ${dev}\n`);
-}
-
-/** `0.0.0.0` (or port 0) as the source of a packet in the short form: what the kernel would choose. */
-async function fillSource(replay: Replay, words: string[]): Promise<void> {
-	const src = /^(\d+\.\d+\.\d+\.\d+)(?::(\d+))?$/.exec(words[1] ?? '');
-	const dst = /^(\d+)\.(\d+)\.(\d+)\.(\d+)/.exec(words[2] ?? '');
-	if (!isShort(words[0]) || src === null || dst === null) return;
-	let addr = src[1];
-	if (addr === '0.0.0.0') {
-		const to = dst.slice(1, 5).reduce((acc, x) => acc * 256 + Number(x), 0);
-		addr = (await replay.route(to, 0)).src ?? addr;
-	}
-	words[1] = src[2] === undefined ? addr : `${addr}:${src[2] === '0' ? 40000 : src[2]}`;
 }
 
 function print(

@@ -71,6 +71,8 @@ export interface PacketJourney {
 	why?: string;
 	/** Where it went, and what it looked like then. */
 	out?: { dev: string; packet: string };
+	/** What it looked like where it ended: addresses with ports, where it has some, after all that was translated; and its mark. */
+	end?: { src: string; dst: string; mark: number };
 	/** What was taken for granted of the host, where the journey ends in it: that somebody listens. */
 	assumed?: string;
 	/** Packets that it caused: ICMP errors, answers, fragments. */
@@ -208,7 +210,11 @@ export function explain(
 			else delivered = r;
 		}
 	}
-	if (!brief) out.steps = stepsOf(records, look, headers);
+	if (!brief) {
+		out.steps = stepsOf(records, look, headers);
+		const last = records.findLast((r) => r.header !== null && r.header.length >= 20);
+		if (last !== undefined) out.end = endOf(last);
+	}
 	for (const c of root.children) {
 		if (c.origin === 'link') out.continued.push(explain(c, look, brief, local));
 		else out.caused.push(explain(c, look, brief, local));
@@ -269,6 +275,17 @@ export function explain(
 		out.why ??= waiting(records);
 	}
 	return out;
+}
+
+/** Addresses and mark of a packet where it ended. */
+function endOf(r: trace_record): PacketJourney['end'] {
+	const h = r.header!;
+	const l4 = (h[0] & 15) * 4;
+	const first = (((h[6] << 8) | h[7]) & 0x1fff) === 0;
+	const ports = first && [6, 17, 33, 132, 136].includes(h[9]) && h.length >= l4 + 4;
+	const side = (at: number, port: number): string =>
+		h.subarray(at, at + 4).join('.') + (ports ? `:${(h[l4 + port] << 8) | h[l4 + port + 1]}` : '');
+	return { src: side(12, 0), dst: side(16, 2), mark: r.mark >>> 0 };
 }
 
 /** What a packet that has not ended waits for. */
