@@ -130,7 +130,7 @@ async function observe(kernel: Kernel, text: string, seen: string[], calls: stri
 		remote_ip: 0xc0000201,
 		bind_port: 8080,
 		connect_port: 8080,
-		tolerance_usecs: 50000,
+		tolerance_usecs: 1e6,
 		tcp_ts_tick_usecs: 0,
 		strict_segments: false,
 		non_fatal: new Set(['packet', 'syscall']),
