@@ -268,9 +268,16 @@ async function kernelsLossy(): Promise<Side | null> {
 	lossNote = `the kernels' rtt: ${/= [\d.]+\/([\d.]+)/.exec(ping)?.[1]} ms`;
 	const round = async (): Promise<number> => {
 		const words = `-c 10.9.0.1 -J -C cubic -P ${FLOWS} -t ${LOSS_SECONDS} -O ${LOSS_OMIT}`.split(' ');
-		const text = await spaces.run(0, ['iperf3', ...words]).done;
-		const { end } = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } };
-		return end.sum_received.bits_per_second / FLOWS;
+		let error = '';
+		// iperf3's own messages are lost, too: it gives up now and then.
+		for (let tries = 0; tries < 4; tries++) {
+			const text = await spaces.run(0, ['iperf3', ...words]).done;
+			const r = JSON.parse(text) as { end: { sum_received?: { bits_per_second: number } }; error?: string };
+			if (r.end.sum_received !== undefined) return r.end.sum_received.bits_per_second / FLOWS;
+			error = r.error ?? 'no result';
+			await new Promise((done) => setTimeout(done, 2000));
+		}
+		throw new Error(`iperf3: ${error}`);
 	};
 	return {
 		round,

@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { ImportError } from '../lab/import/snapshot.ts';
+import { OutsideError } from '../outside/syscalls.ts';
 import { PacketError } from '../packet/build.ts';
 import { CaptureError } from '../packet/capture.ts';
 import { CAPTURE_SCRIPT } from './capture-script.ts';
@@ -165,6 +166,7 @@ try {
 	if (e instanceof CommanderError) process.exitCode = e.exitCode === 0 ? 0 : 2;
 	else if (
 		e instanceof UserError ||
+		e instanceof OutsideError ||
 		e instanceof ImportError ||
 		e instanceof PacketError ||
 		e instanceof CaptureError ||

@@ -14,7 +14,6 @@ import { World } from '../lab/world.ts';
 import { openDgram } from '../outside/dgram.ts';
 import { serveFolder } from '../outside/http.ts';
 import { connectStream, listenStream } from '../outside/stream.ts';
-import { OutsideError } from '../outside/syscalls.ts';
 import { openTap, openTun } from '../outside/tap.ts';
 import { connectWebSocket, listenWebSocket } from '../outside/websocket.ts';
 import { SIGINT } from '../user/libc.ts';
@@ -218,11 +217,7 @@ export async function up(flags: UpFlags): Promise<number> {
 	process.on('SIGINT', onSignal);
 	process.on('SIGTERM', () => end(null));
 	try {
-		try {
-			cables = await openCables(world, flags);
-		} catch (e) {
-			throw e instanceof OutsideError ? new UserError(e.message) : e;
-		}
+		cables = await openCables(world, flags);
 		if (cables.length === 0 && flags.wsListen === undefined)
 			throw new UserError('up: nothing to plug into; expected --tap NAME or another cable (linnet up --help)');
 		for (const c of cables) void c.cable.closed.then(end);
