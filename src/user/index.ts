@@ -3,6 +3,7 @@
  */
 import { conntrack } from './conntrack/conntrack.ts';
 import { date, dmesg, hostname, sleep, timeout } from './coreutils/coreutils.ts';
+import { curl } from './curl/curl.ts';
 import { ethtool } from './ethtool/ethtool.ts';
 import { httpd } from './httpd/httpd.ts';
 import { iperf3 } from './iperf3/iperf3.ts';
@@ -25,6 +26,7 @@ import { traceroute } from './traceroute/traceroute.ts';
 export const programs: Programs = new Map([
 	['arping', arping],
 	['conntrack', conntrack],
+	['curl', curl],
 	['date', date],
 	['dmesg', dmesg],
 	['ethtool', ethtool],
