@@ -37,7 +37,7 @@ import {
 } from '../uapi/linux/socket.ts';
 import type { net } from './core/net_namespace.ts';
 import { msg_zerocopy_done } from './core/skbuff_zerocopy.ts';
-import { type sock, sock_global } from './core/sock.ts';
+import { type sock, sock_global, TCP_CLOSE_WAIT, TCP_ESTABLISHED } from './core/sock.ts';
 import { sk_getsockopt, sk_setsockopt } from './core/sock_opt.ts';
 import { sk_stream_memory_free } from './core/stream.ts';
 
@@ -258,12 +258,15 @@ export async function sys_sendmsg(task: task_struct, fd: number, msg: msghdr, fl
 		const sk = s.sk!;
 		if (deadline < 0) deadline = machine.clock.now + sk.sk_sndtimeo;
 		let until = deadline;
-		if (sk.sk_memory !== null && sk_stream_memory_free(sk))
+		const connected = sk.sk_state === TCP_ESTABLISHED || sk.sk_state === TCP_CLOSE_WAIT;
+		if (connected && sk.sk_memory !== null && sk_stream_memory_free(sk))
 			until = Math.min(
 				deadline,
 				machine.clock.now + (SENDMSG_MEMORY_WAIT + machine.random.below(HZ / 5)) * NSEC_PER_JIFFY,
 			);
+		sk.sk_write_pending++;
 		const w = await wait_event(task, s.wait, until);
+		sk.sk_write_pending--;
 		if (w < 0 && (w !== -ETIMEDOUT || machine.clock.now >= deadline)) {
 			r = wait_errno(w, -EAGAIN);
 			break;

@@ -189,6 +189,8 @@ export class sock {
 	sk_lock_owned = false;
 	sk_backlog: sk_buff_head | null = null;
 	sk_backlog_len = 0;
+	/** How many processes wait to write. */
+	sk_write_pending = 0;
 	/** Its protocol's memory and limits; null for protocols that count none. */
 	sk_memory: proto_memory | null;
 	/** What the device of the route takes in one piece; 0 when it segments nothing. */
