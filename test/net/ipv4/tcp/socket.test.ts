@@ -2,6 +2,7 @@
  * test/net/ipv4/tcp/socket.test.ts: system calls that wait: what ends the waiting, and when.
  */
 import { expect, test } from 'vitest';
+import { type socket, sockfd_lookup } from '../../../../src/net/socket.ts';
 import {
 	EAGAIN,
 	ECONNREFUSED,
@@ -29,6 +30,7 @@ import {
 	SO_RCVTIMEO,
 	SO_SNDBUF,
 	SO_SNDTIMEO,
+	SOCK_NONBLOCK,
 	SOCK_STREAM,
 	SOL_SOCKET,
 	SOL_TCP,
@@ -353,6 +355,28 @@ test('Fast Open: the cookie is fetched with the first connection, data go with t
 	await server;
 	expect(counter(w.a, 'TcpExt', 'TCPFastOpenActive')).toBe(1);
 	expect(counter(w.b, 'TcpExt', 'TCPFastOpenPassive')).toBe(1);
+});
+
+test("who waits to write while connecting sends the handshake's ACK with the data", async () => {
+	const w = await pair({ delay: 50 });
+	await Promise.all([
+		w.b.process('server', async (p) => {
+			const l = listen(p, '0.0.0.0', 80);
+			const c = await p.accept(l, null);
+			expect(await recv_text(p, c)).toBe('hi');
+			p.close(c);
+		}),
+		w.a.process('client', async (p) => {
+			const fd = p.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+			expect(await p.connect(fd, at(B, 80))).toBe(-EINPROGRESS);
+			(sockfd_lookup(p.task, fd) as socket).nonblock = false;
+			expect(await send(p, fd, 'hi')).toBe(2);
+			await p.sleep(200);
+			// SYN and data; the FIN that came is not acknowledged yet.
+			expect(counter(w.a, 'Tcp', 'OutSegs')).toBe(3);
+			p.close(fd);
+		}),
+	]);
 });
 
 test('little memory: buffers shrink, minimums stay, everything arrives and the pressure ends', async () => {
