@@ -3,7 +3,7 @@
  */
 import { tun_create, tun_do_read, type tun_file, tun_get_user } from '../drivers/net/tun.ts';
 import { do_softirq } from '../kernel/softirq.ts';
-import { wait_event, wait_queue_head, wake_up } from '../kernel/wait.ts';
+import { wait_event, wait_queue_head, type wait_watcher, wake_up } from '../kernel/wait.ts';
 import type { Host } from '../lab/host.ts';
 import { World } from '../lab/world.ts';
 import { EBADF, EINVAL } from '../uapi/asm-generic/errno.ts';
@@ -32,20 +32,30 @@ const O_NONBLOCK = 0o4000;
 const O_RDWR = 2;
 
 /** The machine of one script. Make it with `linnetKernel`. */
-class LinnetKernel implements Kernel {
+class LinnetKernel implements Kernel, wait_watcher {
 	private world: World;
 	private host: Host;
 	private proc: Process;
 	private tun: tun_file;
 	private start = 0;
+	/** What left, read as it left: what a device still holds, TCP sends again in another way. */
+	private packets: { time: number; packet: Uint8Array }[] = [];
+	private arrived = new wait_queue_head();
 
 	constructor(world: World, host: Host, tun: tun_file) {
 		this.world = world;
 		this.host = host;
 		this.tun = tun;
+		tun.wait.watchers = [this];
 		this.proc = new_process(host.machine, ['packetdrill'], host.programs, host.machine.init_net, host.name);
 		// Descriptors 0, 1, 2 are taken, as in any process.
 		for (let i = 0; i < 3; i++) this.proc.task.files[i] = { wait: null, poll: () => 0, release: () => {} };
+	}
+
+	/** A packet is in the device's queue. */
+	wake(): void {
+		for (let got = tun_do_read(this.tun); got !== null; got = tun_do_read(this.tun)) this.packets.push(got);
+		wake_up(this.arrived);
 	}
 
 	begin(): void {
@@ -73,10 +83,10 @@ class LinnetKernel implements Kernel {
 
 	async receive(deadline: number): Promise<{ time: number; packet: Uint8Array } | null> {
 		for (;;) {
-			const got = tun_do_read(this.tun);
-			if (got !== null) return { time: (got.time - this.start) / 1000, packet: got.packet };
+			const got = this.packets.shift();
+			if (got !== undefined) return { time: (got.time - this.start) / 1000, packet: got.packet };
 			if (this.world.clock.now >= this.ns(deadline)) return null;
-			await wait_event(this.proc.task, this.tun.wait, this.ns(deadline));
+			await wait_event(this.proc.task, this.arrived, this.ns(deadline));
 		}
 	}
 
