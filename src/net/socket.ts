@@ -179,10 +179,9 @@ function wait_errno(w: number, timeout: number): number {
 	return w === -ETIMEDOUT ? timeout : w;
 }
 
-export async function sys_connect(task: task_struct, fd: number, addr: sockaddr): Promise<number> {
+export function sys_connect(task: task_struct, fd: number, addr: sockaddr): Promise<number> {
 	const s = sockfd_lookup(task, fd);
-	if (typeof s === 'number') return s;
-	return connect_wait(task, s, addr);
+	return typeof s === 'number' ? Promise.resolve(s) : connect_wait(task, s, addr);
 }
 
 async function connect_wait(task: task_struct, s: socket, addr: sockaddr): Promise<number> {
