@@ -2,7 +2,7 @@
  * lab/link.ts: cables and switches. They carry frames and time, nothing else.
  * Each end is a `Cable` for its NIC (drivers/net/cable.ts). A frame that a NIC sends is copied, travels, and is copied into the other NIC.
  */
-import type { Cable, CablePort, frame_offload } from '../drivers/net/cable.ts';
+import { type Cable, type CablePort, frame_offload } from '../drivers/net/cable.ts';
 import type { journey } from '../kernel/trace.ts';
 import { clock_event, type EventQueue } from '../lib/event_queue.ts';
 import { Random } from '../lib/random.ts';
@@ -50,8 +50,11 @@ export interface SeenFrame {
 /** A frame under way: bytes in a reused buffer. */
 class Flight {
 	bytes: Uint8Array = new Uint8Array(2048);
-	len = 0;
+	/** The frame's part of `bytes`: most frames are as long as the last. */
+	frame: Uint8Array = this.bytes;
+	/** `hint`, or null for none. */
 	offload: frame_offload | null = null;
+	hint: frame_offload = new frame_offload();
 	arrives = 0;
 	from: End | null = null;
 	/** Of a traced packet: the machine at the other end continues it. */
@@ -197,10 +200,18 @@ abstract class Medium {
 		journey: journey | null,
 	): Flight {
 		const flight = this.free.pop() ?? new Flight();
-		if (flight.bytes.length < len) flight.bytes = new Uint8Array(len);
-		flight.bytes.set(start === 0 && len === frame.length ? frame : frame.subarray(start, start + len));
-		flight.len = len;
-		flight.offload = offload === null ? null : { ...offload };
+		if (flight.bytes.length < len) flight.frame = flight.bytes = new Uint8Array(len);
+		else if (flight.frame.length !== len) flight.frame = flight.bytes.subarray(0, len);
+		flight.frame.set(start === 0 && len === frame.length ? frame : frame.subarray(start, start + len));
+		if (offload !== null) {
+			const hint = flight.hint;
+			hint.csum_start = offload.csum_start;
+			hint.csum_offset = offload.csum_offset;
+			hint.gso_size = offload.gso_size;
+			hint.gso_type = offload.gso_type;
+			hint.csum_valid = offload.csum_valid;
+			flight.offload = hint;
+		}
 		flight.arrives = at;
 		flight.from = from;
 		flight.journey = journey;
@@ -222,8 +233,8 @@ abstract class Medium {
 
 	protected hand(to: End, flight: Flight): void {
 		if (!to.up || to.port === null) return;
-		if (this.monitors.length > 0) this.see(to, 'in', flight.bytes, 0, flight.len);
-		to.port.receive(flight.bytes, 0, flight.len, flight.offload, flight.journey);
+		if (this.monitors.length > 0) this.see(to, 'in', flight.frame, 0, flight.frame.length);
+		to.port.receive(flight.frame, 0, flight.frame.length, flight.offload, flight.journey);
 	}
 
 	private see(end: End, direction: 'in' | 'out', frame: Uint8Array, start: number, len: number): void {
@@ -359,7 +370,7 @@ export class Switch extends Medium {
 	}
 
 	protected deliver(from: End, flight: Flight): void {
-		if (flight.len < 14) return;
+		if (flight.frame.length < 14) return;
 		const bytes = flight.bytes;
 		if ((bytes[6] & 1) === 0) {
 			const src = mac48(bytes, 6);

@@ -170,8 +170,7 @@ export function tcp_init_sock(sk: sock): number {
 	tp.icsk_rto_min = Math.ceil((n.sysctl_tcp_rto_min_us * HZ) / 1e6);
 	tp.icsk_delack_max = TCP_DELACK_MAX;
 	tp.mdev_us = TCP_TIMEOUT_INIT * (1e6 / HZ);
-	tp.rtt_min_v.fill(0xffffffff);
-	tp.rtt_min_t.fill(sk.net.machine.jiffies);
+	tp.rtt_min_t[0] = tp.rtt_min_t[1] = tp.rtt_min_t[2] = sk.net.machine.jiffies;
 	tp.snd_cwnd = TCP_INIT_CWND;
 	// Until something was sent, the application limits the rate.
 	tp.app_limited = 0xffffffff;
@@ -489,8 +488,7 @@ function tcp_forget(sk: sock, tp: tcp_sock): void {
 	tp.bytes_retrans = 0;
 	tp.data_segs_in = 0;
 	tp.data_segs_out = 0;
-	tp.duplicate_sack.start_seq = 0;
-	tp.duplicate_sack.end_seq = 0;
+	tp.duplicate_sack = null;
 	tp.dsack_dups = 0;
 	tp.reord_seen = 0;
 	tp.retrans_out = 0;

@@ -119,6 +119,7 @@ import {
 	TCPF_LAST_ACK,
 	tcp_mstamp_refresh,
 	tcp_receive_window,
+	tcp_selective_acks,
 	tcp_sk,
 	type tcp_sock,
 } from './tcp_sock.ts';
@@ -391,9 +392,10 @@ function reset_is_exact(sk: sock, skb: sk_buff): boolean {
 	const seq = TCP_SKB_CB(skb).seq;
 	if (seq === tp.rcv_nxt || tcp_reset_check(sk, skb)) return true;
 	if (tp.rx_opt.sack_ok === 0 || tp.rx_opt.num_sacks === 0) return false;
-	let max_sack = tp.selective_acks[0].end_seq;
+	const sacks = tcp_selective_acks(tp);
+	let max_sack = sacks[0].end_seq;
 	for (let i = 1; i < tp.rx_opt.num_sacks; i++) {
-		const end = tp.selective_acks[i].end_seq;
+		const end = sacks[i].end_seq;
 		if (after(end, max_sack)) max_sack = end;
 	}
 	return seq === max_sack;

@@ -77,9 +77,11 @@ import {
 	TCP_MAX_QUICKACKS,
 	TCP_NUM_SACKS,
 	TCP_SKB_CB,
+	tcp_duplicate_sack,
 	type tcp_options_received,
 	tcp_receive_window,
 	type tcp_sack_block,
+	tcp_selective_acks,
 	tcp_sk,
 	type tcp_sock,
 	tcp_win_from_space,
@@ -127,14 +129,15 @@ function tcp_dsack_set(sk: sock, seq: number, end_seq: number): void {
 	if (tp.rx_opt.sack_ok === 0 || sk.net.ipv4.sysctl_tcp_dsack === 0) return;
 	NET_INC_STATS(sk.net, before(seq, tp.rcv_nxt) ? LINUX_MIB_TCPDSACKOLDSENT : LINUX_MIB_TCPDSACKOFOSENT);
 	tp.rx_opt.dsack = true;
-	tp.duplicate_sack.start_seq = seq;
-	tp.duplicate_sack.end_seq = end_seq;
+	const sp = tcp_duplicate_sack(tp);
+	sp.start_seq = seq;
+	sp.end_seq = end_seq;
 }
 
 function tcp_dsack_extend(sk: sock, seq: number, end_seq: number): void {
 	const tp = tcp_sk(sk);
 	if (!tp.rx_opt.dsack) tcp_dsack_set(sk, seq, end_seq);
-	else tcp_sack_extend(tp.duplicate_sack, seq, end_seq);
+	else tcp_sack_extend(tcp_duplicate_sack(tp), seq, end_seq);
 }
 
 /** The peer sends again what we have: a new path may help (IPv6's flow labels; nothing to do for IPv4). */
@@ -157,7 +160,7 @@ export function tcp_send_dupack(sk: sock, skb: sk_buff): void {
 
 /** The first block grew: takes in those that it touches now. */
 function tcp_sack_maybe_coalesce(tp: tcp_sock): void {
-	const sacks = tp.selective_acks;
+	const sacks = tcp_selective_acks(tp);
 	let i = 1;
 	while (i < tp.rx_opt.num_sacks) {
 		if (tcp_sack_extend(sacks[0], sacks[i].start_seq, sacks[i].end_seq)) sack_delete(tp, i);
@@ -167,7 +170,7 @@ function tcp_sack_maybe_coalesce(tp: tcp_sock): void {
 
 /** Takes block `i` out; its object goes behind the others. */
 function sack_delete(tp: tcp_sock, i: number): void {
-	const sacks = tp.selective_acks;
+	const sacks = tcp_selective_acks(tp);
 	const gone = sacks[i];
 	const last = --tp.rx_opt.num_sacks;
 	for (; i < last; i++) sacks[i] = sacks[i + 1];
@@ -188,7 +191,7 @@ export function tcp_sack_compress_send_ack(sk: sock): void {
 /** RFC 2018 4: the block with the newest segment comes first. */
 function tcp_sack_new_ofo_skb(sk: sock, seq: number, end_seq: number): void {
 	const tp = tcp_sk(sk);
-	const sacks = tp.selective_acks;
+	const sacks = tcp_selective_acks(tp);
 	const n = tp.rx_opt.num_sacks;
 	for (let i = 0; i < n; i++) {
 		if (!tcp_sack_extend(sacks[i], seq, end_seq)) continue;
@@ -219,7 +222,7 @@ function tcp_sack_remove(tp: tcp_sock): void {
 	}
 	let i = 0;
 	while (i < tp.rx_opt.num_sacks) {
-		if (before(tp.rcv_nxt, tp.selective_acks[i].start_seq)) i++;
+		if (before(tp.rcv_nxt, tcp_selective_acks(tp)[i].start_seq)) i++;
 		else sack_delete(tp, i);
 	}
 }
@@ -629,8 +632,9 @@ function tcp_data_queue_ofo(sk: sock, skb: sk_buff): void {
 	if (tp.out_of_order_queue.first === null) {
 		if (sack) {
 			tp.rx_opt.num_sacks = 1;
-			tp.selective_acks[0].start_seq = seq;
-			tp.selective_acks[0].end_seq = end_seq;
+			const sp = tcp_selective_acks(tp)[0];
+			sp.start_seq = seq;
+			sp.end_seq = end_seq;
 		}
 		ofo_tree(tp).rb_node = null;
 		ofo_link(tp, skb, null, false);

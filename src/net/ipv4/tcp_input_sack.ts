@@ -55,6 +55,7 @@ import {
 	TCPCB_SACKED_ACKED,
 	TCPCB_SACKED_RETRANS,
 	TCPCB_TAGBITS,
+	tcp_recv_sack_cache,
 	type tcp_sack_block,
 	tcp_sk,
 	tcp_skb_seglen,
@@ -567,7 +568,7 @@ export function tcp_sacktag_write_queue(
 	tcp_sacktag_blocks(sk, tp, state, used_sacks, found_dup_sack ? first_sack_index : -1);
 
 	// What this ACK said need not be looked at again with the next one.
-	const cache = tp.recv_sack_cache;
+	const cache = tcp_recv_sack_cache(tp);
 	const unused = cache.length - used_sacks;
 	for (let i = 0; i < cache.length; i++) {
 		cache[i].start_seq = i < unused ? 0 : sp[i - unused].start_seq;
@@ -580,7 +581,7 @@ export function tcp_sacktag_write_queue(
 /** Tags the segments of the sorted blocks, but for those that the last ACK's blocks (recv_sack_cache) covered. `dup`: index of the D-SACK or -1. */
 function tcp_sacktag_blocks(sk: sock, tp: tcp_sock, state: tcp_sacktag_state, used_sacks: number, dup: number): void {
 	const sp = state.sp;
-	const cache = tp.recv_sack_cache;
+	const cache = tcp_recv_sack_cache(tp);
 	let c = 0;
 	// Without anything sacked the cache is of another time.
 	if (tp.sacked_out === 0) c = cache.length;

@@ -51,10 +51,12 @@ import {
 	TCP_ECN_QUEUE_CWR,
 	TCP_SKB_CB,
 	TCP_SYNACK_COOKIE,
+	tcp_duplicate_sack,
 	type tcp_fastopen_cookie,
 	type tcp_md5sig_key,
 	type tcp_request_sock,
 	type tcp_sack_block,
+	tcp_selective_acks,
 	tcp_sk,
 	tcp_skb_timestamp_ts,
 	type tcp_sock,
@@ -304,12 +306,12 @@ export function tcp_options_write(b: Uint8Array, p: number, tp: tcp_sock | null,
 		// RFC 2883 4: what came twice is told once, before the rest.
 		let i = 0;
 		if (tp.rx_opt.dsack) {
-			put_sack_block(b, p, tp.duplicate_sack);
+			put_sack_block(b, p, tcp_duplicate_sack(tp));
 			p += TCPOLEN_SACK_PERBLOCK;
 			i = 1;
 		}
 		for (let s = 0; i < n; i++, s++) {
-			put_sack_block(b, p, tp.selective_acks[s]);
+			put_sack_block(b, p, tcp_selective_acks(tp)[s]);
 			p += TCPOLEN_SACK_PERBLOCK;
 		}
 		tp.rx_opt.dsack = false;

@@ -524,7 +524,7 @@ export class tcp_sock extends inet_connection_sock {
 	rtt_seq = 0;
 	/** Windowed minimum (minmax) of RTT in us: three samples of time and value. */
 	rtt_min_t: number[] = [0, 0, 0];
-	rtt_min_v: number[] = [0, 0, 0];
+	rtt_min_v: number[] = [0xffffffff, 0xffffffff, 0xffffffff];
 	packets_out = 0;
 	retrans_out = 0;
 	max_packets_out = 0;
@@ -575,19 +575,10 @@ export class tcp_sock extends inet_connection_sock {
 	ooo_last_skb: sk_buff | null = null;
 	/** The same as a tree (tcp_input_data), whose shape says what an overlap is taken for, as in Linux. */
 	ofo_root: rb_root<sk_buff> | null = null;
-	duplicate_sack: tcp_sack_block = { start_seq: 0, end_seq: 0 };
-	selective_acks: tcp_sack_block[] = [
-		{ start_seq: 0, end_seq: 0 },
-		{ start_seq: 0, end_seq: 0 },
-		{ start_seq: 0, end_seq: 0 },
-		{ start_seq: 0, end_seq: 0 },
-	];
-	recv_sack_cache: tcp_sack_block[] = [
-		{ start_seq: 0, end_seq: 0 },
-		{ start_seq: 0, end_seq: 0 },
-		{ start_seq: 0, end_seq: 0 },
-		{ start_seq: 0, end_seq: 0 },
-	];
+	/** These three are made when first needed: tcp_duplicate_sack, tcp_selective_acks, tcp_recv_sack_cache. */
+	duplicate_sack: tcp_sack_block | null = null;
+	selective_acks: tcp_sack_block[] | null = null;
+	recv_sack_cache: tcp_sack_block[] | null = null;
 	highest_sack: sk_buff | null = null;
 	prior_ssthresh = 0;
 	high_seq = 0;
@@ -1062,7 +1053,34 @@ export function tcp_ca_event(sk: sock, event: number): void {
 	if (ops.cwnd_event !== null) ops.cwnd_event(sk, event);
 }
 
-/** us; 0xffffffff (tcp_init_sock) when not measured. */
+function sack_blocks(): tcp_sack_block[] {
+	return [
+		{ start_seq: 0, end_seq: 0 },
+		{ start_seq: 0, end_seq: 0 },
+		{ start_seq: 0, end_seq: 0 },
+		{ start_seq: 0, end_seq: 0 },
+	];
+}
+
+/** What the next ACK tells that it came twice. */
+export function tcp_duplicate_sack(tp: tcp_sock): tcp_sack_block {
+	tp.duplicate_sack ??= { start_seq: 0, end_seq: 0 };
+	return tp.duplicate_sack;
+}
+
+/** The blocks that ACKs tell: rx_opt.num_sacks of them. */
+export function tcp_selective_acks(tp: tcp_sock): tcp_sack_block[] {
+	tp.selective_acks ??= sack_blocks();
+	return tp.selective_acks;
+}
+
+/** The blocks that the last ACK told. */
+export function tcp_recv_sack_cache(tp: tcp_sock): tcp_sack_block[] {
+	tp.recv_sack_cache ??= sack_blocks();
+	return tp.recv_sack_cache;
+}
+
+/** us; 0xffffffff when not measured. */
 export function tcp_min_rtt(tp: tcp_sock): number {
 	return tp.rtt_min_v[0];
 }
