@@ -3,7 +3,7 @@
  */
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { isReusable, type RowResult, Runner } from '../firewall/runner.ts';
+import { type RowResult, Runner, statefulRules } from '../firewall/runner.ts';
 import { parseSpecs, SpecError, type Suite } from '../firewall/spec.ts';
 import { ImportError } from '../lab/import/error.ts';
 import { type ImportedHost, importHost } from '../lab/import/import.ts';
@@ -102,7 +102,7 @@ export async function runSuite(
 			first = false;
 			return imp;
 		},
-		isReusable(snapshot),
+		statefulRules(snapshot),
 	);
 	const problems: SpecError['problems'][number][] = [];
 	for (const i of rows ?? suite.rows.keys()) {

@@ -39,7 +39,7 @@ export function tapLines(r: RowResult, number: number): string[] {
 		lines.push(
 			`    - {what: ${JSON.stringify(m.what)}, expected: ${JSON.stringify(m.expected)}, actual: ${JSON.stringify(m.actual)}}`,
 		);
-	if (r.journey !== undefined) lines.push('  journey: |', ...render(r.journey).map((l) => `    ${l}`));
+	if (r.journey !== undefined) lines.push('  journey: |2', ...render(r.journey).map((l) => `    ${l}`));
 	lines.push('  ...');
 	return lines;
 }

@@ -46,15 +46,19 @@ const STATELESS_TARGETS = new Set(
 	).split(' '),
 );
 
-/** Whether a packet through this configuration can change what becomes of the next one only by conntrack's entries. */
-export function isReusable(s: Snapshot): boolean {
+/** `table/chain/number` of the rules that may keep something from one packet to the next. */
+export function statefulRules(s: Snapshot): Set<string> {
 	const chains = new Set([...s.ruleLines, ...s.policyLines].map((r) => r.chain));
-	return s.ruleLines.every((r) => {
-		for (const m of r.text.matchAll(/(?:^|\s)(?:-m|--match)\s+(\S+)/g)) if (!STATELESS_MATCHES.has(m[1])) return false;
+	for (const m of (s.ruleset?.text ?? '').matchAll(/^:(\S+)/gm)) chains.add(m[1]);
+	const out = new Set<string>();
+	for (const r of s.ruleLines) {
+		let keeps = false;
+		for (const m of r.text.matchAll(/(?:^|\s)(?:-m|--match)\s+(\S+)/g)) keeps ||= !STATELESS_MATCHES.has(m[1]);
 		for (const m of r.text.matchAll(/(?:^|\s)(?:-j|-g|--jump|--goto)\s+(\S+)/g))
-			if (!STATELESS_TARGETS.has(m[1]) && !chains.has(m[1])) return false;
-		return true;
-	});
+			keeps ||= !STATELESS_TARGETS.has(m[1]) && !chains.has(m[1]);
+		if (keeps) out.add(`${r.table}/${r.chain}/${r.num}`);
+	}
+	return out;
 }
 
 /** A host and what it knew when it was imported. */
@@ -68,12 +72,13 @@ export class HostPool {
 	/** Hosts that were imported. */
 	imports = 0;
 	private load: () => Promise<ImportedHost>;
-	private reuse: boolean;
+	private stateful: ReadonlySet<string> | null;
 	private idle: Ready | null = null;
 
-	constructor(load: () => Promise<ImportedHost>, reuse: boolean) {
+	/** `stateful`: rules that keep something; null: every row gets a host of its own. */
+	constructor(load: () => Promise<ImportedHost>, stateful: ReadonlySet<string> | null) {
 		this.load = load;
-		this.reuse = reuse;
+		this.stateful = stateful;
 	}
 
 	async take(): Promise<Ready> {
@@ -89,7 +94,7 @@ export class HostPool {
 
 	/** `did`: all that happened on it; null: more than can be told. */
 	give(ready: Ready, did: Replayed | null): void {
-		if (!this.reuse || did === null || !leavesNothing(did)) return;
+		if (this.stateful === null || did === null || !leavesNothing(did, this.stateful)) return;
 		const { machine } = ready.replay.imp.host;
 		for (const ct of nf_ct_entries(machine.ct, machine.init_net))
 			if (!ready.entries.has(ct)) nf_ct_delete(ct, 0, false);
@@ -97,16 +102,25 @@ export class HostPool {
 	}
 }
 
-/** Whether a packet left nothing behind but an entry of conntrack: no answers (whose rate is limited), no old flow changed, no socket touched. */
-function leavesNothing(did: Replayed): boolean {
+/**
+ * Whether a packet left nothing behind but an entry of conntrack: no answers (whose rate is limited), no old flow changed, no socket touched,
+ * no rule asked that keeps something.
+ */
+function leavesNothing(did: Replayed, stateful: ReadonlySet<string>): boolean {
 	const j = did.journey;
 	if (j.caused.length > 0 || !['forward', 'drop', 'deliver'].includes(j.action)) return false;
 	if (did.beside.some((b) => !b.packet.includes('ARP'))) return false;
+	if (rulesHit(j).some((key) => stateful.has(key))) return false;
 	return j.steps.every(
 		(s) =>
 			!(s.phase === 'conntrack' && s.data.event !== 'new' && s.data.event !== 'confirm') &&
 			!(s.phase === 'socket' && s.data.found !== false) &&
-			s.phase !== 'fragment',
+			s.phase !== 'fragment' &&
+			s.detail.every((d) => {
+				// A rule whose interface, address or protocol did not match never asked its matches.
+				const m = /^([a-z]+\/\S+) rule (\d+): no: (\S+)/.exec(d);
+				return m === null || !stateful.has(`${m[1]}/${m[2]}`) || /^-[iosdpf]$/.test(m[3]);
+			}),
 	);
 }
 
@@ -150,9 +164,9 @@ export class Runner {
 	private rows: Map<string, Row>;
 
 	/** `load` imports the host anew; `rows`: all rows of the document. */
-	constructor(rows: readonly Row[], load: () => Promise<ImportedHost>, reuse: boolean) {
+	constructor(rows: readonly Row[], load: () => Promise<ImportedHost>, stateful: ReadonlySet<string> | null) {
 		this.rows = new Map(rows.map((r) => [r.name, r]));
-		this.pool = new HostPool(load, reuse);
+		this.pool = new HostPool(load, stateful);
 	}
 
 	/** Runs one row. Throws SpecError where it cannot be run. */

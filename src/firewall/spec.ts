@@ -124,8 +124,9 @@ export const FLOW_KEYS = [
 const NO_DEFAULT = ['name', 'after'];
 
 export const REASONS: readonly string[] = Object.keys(dropreason)
-	.filter((k) => k.startsWith('SKB_DROP_REASON_'))
-	.map((k) => k.slice('SKB_DROP_REASON_'.length));
+	.filter((k) => k.startsWith('SKB_DROP_REASON_') && !k.endsWith('_MAX'))
+	.map((k) => k.slice('SKB_DROP_REASON_'.length))
+	.sort();
 
 const DEVICE = /^[^\s/:]{1,15}$/;
 const RULE = /^(-A \S+.*|[a-z]+\/\S+( (rule )?\d+| policy)?)$/;
