@@ -24,7 +24,7 @@ const rooms = {
 	user: ['uapi', 'lib', 'packet'],
 	lab: ['uapi', 'lib', 'packet', 'kernel', 'fs', 'net', 'drivers', 'boot', 'user', 'trace'],
 	trace: ['uapi', 'lib', 'packet', 'kernel', 'net', 'user', 'lab'],
-	firewall: ['uapi', 'lib', 'packet', 'kernel', 'net', 'user', 'lab', 'trace'],
+	firewall: ['uapi', 'lib', 'packet', 'kernel', 'net', 'drivers', 'user', 'lab', 'trace'],
 	sockets: ['uapi', 'lib', 'kernel', 'net', 'user', 'lab', 'trace'],
 	packetdrill: ['uapi', 'lib', 'kernel', 'drivers', 'user', 'lab'],
 	outside: ['uapi', 'lib', 'drivers', 'user', 'lab'],

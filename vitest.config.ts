@@ -9,6 +9,7 @@ export default defineConfig({
 	resolve: {
 		alias: [
 			{ find: /^linnet$/, replacement: src('lab/index.ts') },
+			{ find: /^linnet\/(matchers|vitest)$/, replacement: src('cli/$1.ts') },
 			{ find: /^linnet\/(net|dgram|streams)$/, replacement: src('sockets/$1.ts') },
 		],
 	},

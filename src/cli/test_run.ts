@@ -3,12 +3,11 @@
  */
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { importFresh } from '../firewall/host.ts';
 import { type RowResult, Runner, statefulRules } from '../firewall/runner.ts';
 import { parseSpecs, SpecError, type Suite } from '../firewall/spec.ts';
-import { ImportError } from '../lab/import/error.ts';
-import { type ImportedHost, importHost } from '../lab/import/import.ts';
+import type { ImportedHost } from '../lab/import/import.ts';
 import type { Snapshot } from '../lab/import/snapshot.ts';
-import { World } from '../lab/world.ts';
 import { loadSnapshot, readText, UserError } from './load.ts';
 
 /** Which rows of which document of which file. */
@@ -59,15 +58,6 @@ function snapshotOf(paths: string[]): Promise<Snapshot> {
 /** Forgets the snapshots: their files may have changed. */
 export function forgetSnapshots(): void {
 	snapshots.clear();
-}
-
-/** Imports a host anew, always the same. */
-export async function importFresh(snapshot: Snapshot): Promise<ImportedHost> {
-	const imp = await importHost(new World({ seed: 1 }), snapshot).catch((e: unknown) => {
-		throw e instanceof ImportError ? e.renamed(snapshot.names) : e;
-	});
-	for (const n of imp.notes) n.where = snapshot.names.get(n.where) ?? n.where;
-	return imp;
 }
 
 /** Runs rows of one document; `told` hears of each. Throws SpecError, UserError, ImportError. */

@@ -24,7 +24,7 @@ export interface RowResult {
 	mismatches: Mismatch[];
 	/** What was sent, in words. */
 	sent: string;
-	/** Of rows that failed: the packet's way. */
+	/** Of rows that failed, or when it is asked for: the packet's way. */
 	journey?: PacketJourney;
 	/** `table/chain/number` of what matched on the way; number 0 is a policy. */
 	hits: string[];
@@ -169,11 +169,12 @@ export class Runner {
 		this.pool = new HostPool(load, stateful);
 	}
 
-	/** Runs one row. Throws SpecError where it cannot be run. */
-	async run(row: Row): Promise<RowResult> {
+	/** Runs one row; `rows`: those that it may come after; `keep`: its journey is asked for when it passes, too. Throws SpecError where it cannot be run. */
+	async run(row: Row, rows?: readonly Row[], keep = false): Promise<RowResult> {
 		const began = performance.now();
+		const known = rows === undefined ? this.rows : new Map(rows.map((r) => [r.name, r]));
 		const chain: Row[] = [row];
-		for (let at = row.after; at !== undefined; at = chain[0].after) chain.unshift(this.rows.get(at)!);
+		for (let at = row.after; at !== undefined; at = chain[0].after) chain.unshift(known.get(at)!);
 		const ready = await this.pool.take();
 		let last: Sent | null = null;
 		try {
@@ -209,7 +210,7 @@ export class Runner {
 			hits: rulesHit(j),
 			ms: performance.now() - began,
 		};
-		if (!result.ok) result.journey = j;
+		if (!result.ok || keep) result.journey = j;
 		this.pool.give(ready, chain.length > 1 || row.at > 0 ? null : done.replayed);
 		return result;
 	}

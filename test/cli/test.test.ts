@@ -8,7 +8,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadSnapshot } from '../../src/cli/load.ts';
 import { changed, type TestFlags, test } from '../../src/cli/test.ts';
-import { importFresh, readSuites } from '../../src/cli/test_run.ts';
+import { readSuites } from '../../src/cli/test_run.ts';
+import { importFresh } from '../../src/firewall/host.ts';
 import { Runner, statefulRules } from '../../src/firewall/runner.ts';
 
 const examples = join(import.meta.dirname, '../../examples');
