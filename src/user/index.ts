@@ -19,9 +19,13 @@ import { ping } from './iputils/ping.ts';
 import type { Programs } from './libc.ts';
 import { linnet_send } from './linnet-send.ts';
 import { nc } from './netcat/netcat.ts';
+import { dnsd } from './netdb/dnsd.ts';
+import { nslookup } from './netdb/nslookup.ts';
 import { sysctl } from './procps/sysctl.ts';
 import { tcpdump } from './tcpdump/tcpdump.ts';
 import { traceroute } from './traceroute/traceroute.ts';
+import { udhcpc } from './udhcp/udhcpc.ts';
+import { udhcpd } from './udhcp/udhcpd.ts';
 
 export const programs: Programs = new Map([
 	['arping', arping],
@@ -29,6 +33,7 @@ export const programs: Programs = new Map([
 	['curl', curl],
 	['date', date],
 	['dmesg', dmesg],
+	['dnsd', dnsd],
 	['ethtool', ethtool],
 	['hostname', hostname],
 	['httpd', httpd],
@@ -43,6 +48,7 @@ export const programs: Programs = new Map([
 	['linnet-send', linnet_send],
 	['nc', nc],
 	['netcat', nc],
+	['nslookup', nslookup],
 	['nstat', nstat],
 	['ping', ping],
 	['sleep', sleep],
@@ -52,4 +58,6 @@ export const programs: Programs = new Map([
 	['tcpdump', tcpdump],
 	['timeout', timeout],
 	['traceroute', traceroute],
+	['udhcpc', udhcpc],
+	['udhcpd', udhcpd],
 ]);
