@@ -228,6 +228,8 @@ export class xt_global {
 	targets: xt_target[] = [];
 	templates: xt_table_template[] = [];
 	frames: xt_frame[] = [];
+	/** A copy that TEE made is on its way out. */
+	in_nf_duplicate = false;
 	depth = 0;
 }
 

@@ -233,11 +233,11 @@ const UINT_MAX: Record<string, number> = {
 	uint8: 0xff,
 	uint16: 0xffff,
 	uint32: 0xffffffff,
-	uint64: Number.MAX_SAFE_INTEGER,
+	uint64: 2 ** 64,
 	uint8rc: 0xff,
 	uint16rc: 0xffff,
 	uint32rc: 0xffffffff,
-	uint64rc: Number.MAX_SAFE_INTEGER,
+	uint64rc: 2 ** 64,
 };
 
 function type_max_text(type: string): string {
@@ -601,6 +601,7 @@ function resolve_host(cb: xt_option_call, s: string): number {
 	const a = classic_aton(s);
 	if (a >= 0) return a;
 	for (const [n, addr] of cb.x.names.hosts) if (n === s) return addr;
+	if (/^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(s)) cb.bad('getaddrinfo: Address family for hostname not supported\n');
 	return cb.bad('getaddrinfo: Temporary failure in name resolution\n');
 }
 

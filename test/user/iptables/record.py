@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Records what real iptables (legacy) makes of each rule in rules.txt and targets.txt and of each session in sessions.txt.
+"""Records what real iptables (legacy) makes of each rule in rules.txt, targets.txt and more.txt and of each session in sessions.txt.
 
-Run as root on Linux: python3 record.py [rules] [targets] [sessions]. Writes rules.json, targets.json and sessions.json beside itself."""
+Run as root on Linux: python3 record.py [rules] [targets] [more] [sessions]. Writes rules.json, targets.json, more.json and sessions.json beside itself."""
 import json, os, re, shlex, struct, subprocess, sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 NS = 'linnet-ipt-record'
@@ -100,9 +100,9 @@ def sessions():
 
 if __name__ == '__main__':
     try:
-        what = sys.argv[1:] or ['rules', 'targets', 'sessions']
+        what = sys.argv[1:] or ['rules', 'targets', 'more', 'sessions']
         for w in what:
-            data = {'rules': rules, 'targets': lambda: rules('targets'), 'sessions': sessions}[w]()
+            data = {'rules': rules, 'targets': lambda: rules('targets'), 'more': lambda: rules('more'), 'sessions': sessions}[w]()
             with open(os.path.join(HERE, w + '.json'), 'w', encoding='utf8') as f:
                 f.write('[\n' + ',\n'.join(json.dumps(d, ensure_ascii=False) for d in data) + '\n]\n')
     finally:

@@ -7,10 +7,14 @@ import { classify_tg_reg } from './classify.ts';
 import { connmark_tg_reg } from './connmark_tg.ts';
 import { ct_tg_reg, notrack_tg_reg } from './ct.ts';
 import { dscp_tg_reg, tos_tg_reg } from './dscp_tg.ts';
+import { ecn_tg_reg } from './ecn.ts';
 import { netmap_tg_reg } from './netmap.ts';
 import { nflog_tg_reg } from './nflog.ts';
 import { nfqueue_tg_reg } from './nfqueue.ts';
 import { tcpmss_tg_reg } from './tcpmss_tg.ts';
+import { tcpoptstrip_tg_reg } from './tcpoptstrip.ts';
+import { tee_tg_reg } from './tee.ts';
+import { tproxy_tg_reg } from './tproxy.ts';
 import { trace_tg_reg } from './trace.ts';
 import { ttl_tg_reg } from './ttl_tg.ts';
 
@@ -28,4 +32,8 @@ export const target_extensions: readonly xt_extension[] = [
 	netmap_tg_reg,
 	checksum_tg_reg,
 	nflog_tg_reg,
+	tproxy_tg_reg,
+	tee_tg_reg,
+	tcpoptstrip_tg_reg,
+	ecn_tg_reg,
 ];
