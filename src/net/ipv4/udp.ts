@@ -459,7 +459,10 @@ export function udp_rcv(skb: sk_buff): number {
 	const rt = skb._skb_refdst as rtable;
 	if ((rt.rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST)) !== 0)
 		return __udp4_lib_mcast_deliver(n, skb, saddr, daddr, sport, dport);
-	const sk = __udp4_lib_lookup(n, saddr, sport, daddr, dport, inet_iif(skb));
+	// A transparent proxy's socket was found before (TPROXY).
+	const proxy = skb.sk;
+	skb.sk = null;
+	const sk = proxy !== null ? proxy : __udp4_lib_lookup(n, saddr, sport, daddr, dport, inet_iif(skb));
 	if (sk !== null) {
 		udp_queue_rcv_skb(sk, skb);
 		return 0;
