@@ -207,7 +207,7 @@ export async function run_world(seed: number): Promise<Outcome> {
 	const may_fail = link.loss >= 0.05;
 	if (refused < 0) {
 		// ARP gives up after three requests.
-		const right = may_fail && (refused === -ETIMEDOUT || refused === -EHOSTUNREACH);
+		const right = (may_fail && refused === -ETIMEDOUT) || (link.loss + link.corrupt > 0 && refused === -EHOSTUNREACH);
 		return { wrong: right ? '' : `connect: ${refused}`, drawn, retrans, failed: true };
 	}
 	await server;
