@@ -42,6 +42,7 @@ import { ipv6_packet_init } from '../net/ipv6/ip6_input.ts';
 import { ipv6_misc_proc_init } from '../net/ipv6/proc.ts';
 import { llc_init } from '../net/llc/llc_input.ts';
 import { netfilter_init } from '../net/netfilter/core.ts';
+import { ip_set_init } from '../net/netfilter/ipset/ip_set_core.ts';
 import { ctnetlink_init } from '../net/netfilter/nf_conntrack_netlink.ts';
 import { nf_conntrack_standalone_init } from '../net/netfilter/nf_conntrack_standalone.ts';
 import { nf_nat_init } from '../net/netfilter/nf_nat_core.ts';
@@ -106,6 +107,7 @@ export function start_kernel(machine: Machine): void {
 	nfnetlink_init(machine);
 	ctnetlink_init(machine);
 	iptables_init(machine);
+	ip_set_init(machine);
 
 	veth_init(machine);
 	dummy_init(machine);

@@ -35,3 +35,45 @@ export function jhash_2words(a: number, b: number, initval: number): number {
 export function jhash_1word(a: number, initval: number): number {
 	return jhash_3words(a, 0, 0, initval);
 }
+
+function rol32(x: number, r: number): number {
+	return (x << r) | (x >>> (32 - r));
+}
+
+/** Hash of any number of words. */
+export function jhash2(k: readonly number[], initval: number): number {
+	let n = k.length;
+	let a = (JHASH_INITVAL + (n << 2) + initval) | 0;
+	let b = a;
+	let c = a;
+	let i = 0;
+	for (; n > 3; n -= 3, i += 3) {
+		a = (a + k[i]) | 0;
+		b = (b + k[i + 1]) | 0;
+		c = (c + k[i + 2]) | 0;
+		a = ((a - c) | 0) ^ rol32(c, 4);
+		c = (c + b) | 0;
+		b = ((b - a) | 0) ^ rol32(a, 6);
+		a = (a + c) | 0;
+		c = ((c - b) | 0) ^ rol32(b, 8);
+		b = (b + a) | 0;
+		a = ((a - c) | 0) ^ rol32(c, 16);
+		c = (c + b) | 0;
+		b = ((b - a) | 0) ^ rol32(a, 19);
+		a = (a + c) | 0;
+		c = ((c - b) | 0) ^ rol32(b, 4);
+		b = (b + a) | 0;
+	}
+	if (n === 0) return c >>> 0;
+	if (n > 2) c = (c + k[i + 2]) | 0;
+	if (n > 1) b = (b + k[i + 1]) | 0;
+	a = (a + k[i]) | 0;
+	c = ((c ^ b) - rol32(b, 14)) | 0;
+	a = ((a ^ c) - rol32(c, 11)) | 0;
+	b = ((b ^ a) - rol32(a, 25)) | 0;
+	c = ((c ^ b) - rol32(b, 16)) | 0;
+	a = ((a ^ c) - rol32(c, 4)) | 0;
+	b = ((b ^ a) - rol32(a, 14)) | 0;
+	c = ((c ^ b) - rol32(b, 24)) | 0;
+	return c >>> 0;
+}
