@@ -163,13 +163,13 @@ const CHECKS: Record<string, () => Promise<void>> = {
 	'iperf3: a real client, linnet serves, both ways': async () => {
 		const l = await onTap(['--run', 'iperf3 -s']);
 		await sleep(1500);
-		const upward = iperf(inNs('iperf3 -c 10.9.0.2 -t 2 -J'));
-		const downward = iperf(inNs('iperf3 -c 10.9.0.2 -t 2 -R -J'));
-		const four = iperf(inNs('iperf3 -c 10.9.0.2 -t 1 -P 4 -J'));
+		const upward = iperf(inNs('timeout 30 iperf3 -c 10.9.0.2 -t 2 -J'));
+		const downward = iperf(inNs('timeout 30 iperf3 -c 10.9.0.2 -t 2 -R -J'));
+		const four = iperf(inNs('timeout 30 iperf3 -c 10.9.0.2 -t 1 -P 4 -J'));
 		console.log(
 			`     to linnet ${(upward / 1e9).toFixed(2)}, from it ${(downward / 1e9).toFixed(2)}, four flows ${(four / 1e9).toFixed(2)} Gbit/s`,
 		);
-		const udp = inNs('iperf3 -c 10.9.0.2 -u -b 20M -t 1 -J');
+		const udp = inNs('timeout 30 iperf3 -c 10.9.0.2 -u -b 20M -t 1 -J');
 		assert(JSON.parse(udp).end.sum.lost_percent < 5, `UDP: ${udp}`);
 		await l.end();
 	},

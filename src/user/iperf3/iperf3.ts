@@ -851,6 +851,11 @@ async function serve_one(p: Process, base: Options, listen_fd: number): Promise<
 		const state = await p.wait_for(control);
 		await t.stop();
 		t.report();
+		// As the original: a client that drains a stream whose last block it has in part (-R) waits for its end, not for the rest.
+		for (const s of t.streams) {
+			p.close(s.fd);
+			s.fd = -1;
+		}
 		if (state === proto.CLIENT_TERMINATE) throw new proto.ControlError('the client has terminated');
 		await proto.send_state(p, ctrl, proto.EXCHANGE_RESULTS);
 		t.peer = (await proto.read_json(p, ctrl)) as proto.Results;
@@ -864,7 +869,7 @@ async function serve_one(p: Process, base: Options, listen_fd: number): Promise<
 	} finally {
 		for (const s of t.streams) {
 			s.stopped = true;
-			p.close(s.fd);
+			if (s.fd >= 0) p.close(s.fd);
 		}
 		p.close(ctrl);
 	}
