@@ -226,8 +226,14 @@ class Server {
 		if (wanted > 0 && this.free(wanted, mac)) return wanted;
 		const taken = this.leases.filter((l) => l.expires > this.now());
 		if (taken.length >= this.c.max_leases) return 0;
-		for (let a = this.c.start; a <= this.c.end; a++)
+		// Clients begin at different places (by a hash of their address), so that each finds its old one again.
+		const size = this.c.end - this.c.start + 1;
+		let hash = 0;
+		for (const b of dhcp.option_bytes('hex', [mac]) ?? []) hash = (b + (hash << 6) + (hash << 16)) | 0;
+		for (let i = 0; i < size; i++) {
+			const a = this.c.start + (((hash >>> 0) + i) % size);
 			if ((a & 255) !== 0 && (a & 255) !== 255 && this.free(a, mac)) return a;
+		}
 		return 0;
 	}
 

@@ -36,11 +36,11 @@ test('a host without an address gets one, with its route and its name server', a
 	expect(await a.sh('udhcpc -n -q -i eth0')).toEqual({
 		stdout: '',
 		stderr:
-			'udhcpc: started, v1.35.0\nudhcpc: broadcasting discover\nudhcpc: broadcasting select for 10.5.0.20, server 10.5.0.1\n' +
-			'udhcpc: lease of 10.5.0.20 obtained from 10.5.0.1, lease time 600\n',
+			'udhcpc: started, v1.35.0\nudhcpc: broadcasting discover\nudhcpc: broadcasting select for 10.5.0.21, server 10.5.0.1\n' +
+			'udhcpc: lease of 10.5.0.21 obtained from 10.5.0.1, lease time 600\n',
 		exitCode: 0,
 	});
-	expect(await a.must('ip -br -4 addr show dev eth0')).toMatch(/^eth0 +UP +10\.5\.0\.20\/24 *\n$/);
+	expect(await a.must('ip -br -4 addr show dev eth0')).toMatch(/^eth0 +UP +10\.5\.0\.21\/24 *\n$/);
 	expect(await a.must('ip route')).toContain('default via 10.5.0.1 dev eth0');
 	expect(await a.must('cat /etc/resolv.conf')).toBe('search lan\nnameserver 10.5.0.1\n');
 	expect(await a.must('curl -s http://www.lan/; curl -s http://www/')).toBe('home\nhome\n');
@@ -61,7 +61,7 @@ test('the pool ends; a static lease stands outside of it; a released address is 
 	const [a, b, c, d] = hosts;
 	await a.must('udhcpc -n -q -i eth0');
 	await b.must('udhcpc -n -q -i eth0');
-	expect(await b.must('ip -br -4 addr show dev eth0')).toContain('10.5.0.21/24');
+	expect(await b.must('ip -br -4 addr show dev eth0')).toContain('10.5.0.20/24');
 	// The third host has the hardware address of the static lease.
 	await c.must('udhcpc -n -q -i eth0');
 	expect(await c.must('ip -br -4 addr show dev eth0')).toContain('10.5.0.99/24');
@@ -72,7 +72,7 @@ test('the pool ends; a static lease stands outside of it; a released address is 
 	);
 	expect((await a.sh('udhcpc -n -q -R -i eth0')).stderr).toContain('udhcpc: entering released state\n');
 	await d.must('udhcpc -n -q -i eth0');
-	expect(await d.must('ip -br -4 addr show dev eth0')).toContain('10.5.0.20/24');
+	expect(await d.must('ip -br -4 addr show dev eth0')).toContain('10.5.0.21/24');
 });
 
 test('a lease is renewed at its half; a script is told of it', async () => {
@@ -80,9 +80,9 @@ test('a lease is renewed at its half; a script is told of it', async () => {
 	const [a] = hosts;
 	await a.must('mkdir -p /etc/udhcpc; echo \'echo "$1 $ip $mask $router" >> /tmp/events\' > /etc/udhcpc/script');
 	const job = a.spawn('udhcpc -f -i eth0 -s /etc/udhcpc/script');
-	await a.sh('ip link set eth0 up; ip addr add 10.5.0.20/24 dev eth0; sleep 301');
+	await a.sh('ip link set eth0 up; ip addr add 10.5.0.21/24 dev eth0; sleep 301');
 	expect(await a.must('cat /tmp/events')).toBe(
-		'deconfig   \nbound 10.5.0.20 24 10.5.0.1\nrenew 10.5.0.20 24 10.5.0.1\n',
+		'deconfig   \nbound 10.5.0.21 24 10.5.0.1\nrenew 10.5.0.21 24 10.5.0.1\n',
 	);
 	job.kill(12);
 	await job.done;
