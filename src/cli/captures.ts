@@ -173,6 +173,28 @@ function openOrNull(file: string): number | null {
 	}
 }
 
+/** A captured frame as a replay takes it. */
+export interface ReplayFrame extends FrameRef {
+	/** ns since the first. */
+	time: number;
+	/** null: not one that linnet takes. */
+	frame: { bytes: Uint8Array; own: boolean } | null;
+	/** The capture kept its beginning only. */
+	cut: boolean;
+}
+
+/** The frames of captures in the order of time. */
+export function* framesOf(imp: ImportedHost, captures: Capture[]): Generator<ReplayFrame> {
+	let first: CapturedPacket | null = null;
+	for (const { dev, file, number, packet } of merged(captures, imp)) {
+		first ??= packet;
+		const time = (packet.sec - first.sec) * 1e9 + (packet.nsec - first.nsec);
+		yield { dev, file, number, time, frame: frameOf(imp, dev, packet), cut: packet.origLen > packet.data.length };
+	}
+}
+/** Devices whose captures hold frames that the host itself sent. */
+framesOf.twoWay = scan;
+
 const BAD = new Set(['drop', 'reject', 'undecided']);
 
 /** How a frame that the real host sent is told; '' when it need not be: it is what became of an earlier line. */

@@ -3,12 +3,14 @@
  * cli/main.ts: the `linnet` command.
  */
 import { Command, CommanderError } from 'commander';
+import { SpecError } from '../firewall/spec.ts';
 import { ImportError } from '../lab/import/snapshot.ts';
 import { OutsideError } from '../outside/syscalls.ts';
 import { PacketError } from '../packet/build.ts';
 import { CaptureError } from '../packet/capture.ts';
 import { CAPTURE_SCRIPT } from './capture-script.ts';
 import { demo } from './demo.ts';
+import { type CoverageFlags, coverage, type DiffFlags, diff } from './diff.ts';
 import { UserError } from './load.ts';
 import { packetdrill } from './packetdrill.ts';
 import { type TestFlags, test } from './test.ts';
@@ -21,6 +23,8 @@ program
 	.version('0.1.0')
 	.exitOverride()
 	.showHelpAfterError('(linnet --help tells more)');
+
+const more = (word: string, words: string[] | undefined): string[] => [...(words ?? []), word];
 
 program
 	.command('trace')
@@ -91,6 +95,38 @@ Exit status: 0 all passed; 1 some failed; 2 when it cannot be done (file:line:co
 	});
 
 program
+	.command('diff')
+	.description('replay captures under two configurations: the flows whose verdict, translation or path changed')
+	.requiredOption('--host <path>', 'the host as it is, as for trace', more)
+	.option('--rules <file>', 'its new rules: an iptables-save')
+	.option('--new-host <path>', 'or the whole host as it will be', more)
+	.requiredOption(
+		'--pcap <[DEV=]FILE>',
+		'a capture; without DEV the capture knows its devices. May be given again',
+		more,
+	)
+	.option('--keep-flows', 'take over the connections that were open when the host was captured')
+	.option('--json', 'one JSON object a flow')
+	.option('-q, --quiet', 'do not say what was assumed')
+	.addHelpText('after', '\nExit status: 0 nothing changed; 1 something did; 2 when it cannot be done.')
+	.action(async (flags: DiffFlags) => {
+		process.exitCode = await diff(flags);
+	});
+
+program
+	.command('coverage')
+	.description('rules that no test and no capture ever hit, and rules that no packet can reach')
+	.requiredOption('--host <path>', 'the host, as for trace', more)
+	.option('--tests <file>', 'tests, as for linnet test. May be given again', more)
+	.option('--pcap <[DEV=]FILE>', 'a capture. May be given again', more)
+	.option('--keep-flows', 'take over the connections that were open when the host was captured')
+	.option('--json', 'one JSON object a rule')
+	.option('-q, --quiet', 'do not say what was assumed')
+	.action(async (flags: CoverageFlags) => {
+		process.exitCode = await coverage(flags);
+	});
+
+program
 	.command('capture-script')
 	.description("print the script that collects a host's configuration (read it, then run it as root there)")
 	.action(() => {
@@ -110,27 +146,25 @@ program
 		process.exitCode = await packetdrill(args);
 	});
 
-const again = (word: string, words: string[] | undefined): string[] => [...(words ?? []), word];
-
 program
 	.command('up')
 	.description('boot a host in real time, plugged to a real network; until Ctrl-C')
-	.option('--tap <[DEV=]NAME>', 'a TAP of this machine; it is made when it is not there. May be given again', again)
-	.option('--tun <[DEV=]NAME>', 'a TUN of this machine: IP packets without Ethernet', again)
+	.option('--tap <[DEV=]NAME>', 'a TAP of this machine; it is made when it is not there. May be given again', more)
+	.option('--tun <[DEV=]NAME>', 'a TUN of this machine: IP packets without Ethernet', more)
 	.option(
 		'--stream <[DEV=]ADDRESS>',
 		"connect to QEMU's -netdev stream,server=on or to passt: unix:PATH, tcp:HOST:PORT",
-		again,
+		more,
 	)
-	.option('--stream-listen <[DEV=]ADDRESS>', "listen for QEMU's -netdev stream", again)
-	.option('--dgram <[DEV=]LOCAL,REMOTE>', "QEMU's -netdev dgram: udp:HOST:PORT or unix:PATH, ours and theirs", again)
-	.option('--ws <[DEV=]URL>', 'connect to a WebSocket: one frame in each binary message', again)
-	.option('--ws-listen <[DEV=][HOST:]PORT>', 'a switch that whoever connects by WebSocket is plugged into', again)
-	.option('--host <path>', 'an imported host instead of a plain one, as for trace', again)
-	.option('--addr <[DEV=]ADDRESS/LEN>', 'an address of the host; one for each cable', again)
+	.option('--stream-listen <[DEV=]ADDRESS>', "listen for QEMU's -netdev stream", more)
+	.option('--dgram <[DEV=]LOCAL,REMOTE>', "QEMU's -netdev dgram: udp:HOST:PORT or unix:PATH, ours and theirs", more)
+	.option('--ws <[DEV=]URL>', 'connect to a WebSocket: one frame in each binary message', more)
+	.option('--ws-listen <[DEV=][HOST:]PORT>', 'a switch that whoever connects by WebSocket is plugged into', more)
+	.option('--host <path>', 'an imported host instead of a plain one, as for trace', more)
+	.option('--addr <[DEV=]ADDRESS/LEN>', 'an address of the host; one for each cable', more)
 	.option('--gateway <address>', 'its default route')
 	.option('--run <script>', 'shell script (or a file of one) to run on the host; without --http its end is the end')
-	.option('--http <DIR[:PORT]>', 'serve the folder', again)
+	.option('--http <DIR[:PORT]>', 'serve the folder', more)
 	.option('--world <file>', 'a module whose default export sets up a world around the cables: ({ world, cables }) => …')
 	.option('--no-offload', 'no 64 KB segments and no checksums left undone on a TAP')
 	.option('-q, --quiet', 'say nothing of its own')
@@ -169,6 +203,7 @@ try {
 		e instanceof OutsideError ||
 		e instanceof ImportError ||
 		e instanceof PacketError ||
+		e instanceof SpecError ||
 		e instanceof CaptureError ||
 		e instanceof RangeError
 	) {

@@ -45,6 +45,11 @@ export function rulesHit(j: PacketJourney): string[] {
 	return out;
 }
 
+/** The same of the packet and of all that it caused. */
+export function allHit(j: PacketJourney): string[] {
+	return [j, ...j.caused, ...j.continued].flatMap((x) => (x === j ? rulesHit(x) : allHit(x)));
+}
+
 /** What became of it, in one line. */
 export function outcome(j: PacketJourney): string {
 	const words: string[] = [j.action];

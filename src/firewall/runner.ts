@@ -14,7 +14,7 @@ import type { PacketJourney } from '../trace/explain.ts';
 import { answerTo, frameTo, Replay, type Replayed } from '../trace/replay.ts';
 import { assumeLocal, type BuiltPacket, buildPacket, fillSource } from '../trace/sending.ts';
 import { RTN_LOCAL } from '../uapi/linux/rtnetlink.ts';
-import { check, type Mismatch, outcome, rulesHit } from './check.ts';
+import { allHit, check, type Mismatch, outcome, rulesHit } from './check.ts';
 import { type Place, type Row, SpecError } from './spec.ts';
 
 export interface RowResult {
@@ -26,7 +26,7 @@ export interface RowResult {
 	sent: string;
 	/** Of rows that failed, or when it is asked for: the packet's way. */
 	journey?: PacketJourney;
-	/** `table/chain/number` of what matched on the way; number 0 is a policy. */
+	/** `table/chain/number` of what matched on the way, and of what it caused; number 0 is a policy. */
 	hits: string[];
 	/** ms of real time. */
 	ms: number;
@@ -207,7 +207,7 @@ export class Runner {
 			ok: mismatches.length === 0,
 			mismatches,
 			sent: `${done.in === '' ? 'out' : `in ${done.in}`} ${j.packet}`,
-			hits: rulesHit(j),
+			hits: allHit(j),
 			ms: performance.now() - began,
 		};
 		if (!result.ok || keep) result.journey = j;
