@@ -115,7 +115,7 @@ describe('trace', () => {
 		const file = join(tmp, 'rules.v4');
 		writeFileSync(
 			file,
-			'*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -m bpf --bytecode "1,6 0 0 0" -j DROP\nCOMMIT\n',
+			'*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -m geoip --src-cc XX -j DROP\nCOMMIT\n',
 		);
 		const text = await output(() =>
 			trace(['in', 'eth0', 'tcp', '198.51.100.7:1', '203.0.113.5:2'], { host: [file], json: true }),
