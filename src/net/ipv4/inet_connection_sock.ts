@@ -198,9 +198,17 @@ export function inet_csk_init_xmit_timers(
 	csk.icsk_retransmit_handler = retransmit_handler;
 	csk.icsk_keepalive_handler = keepalive_handler;
 	csk.icsk_retransmit_timer = new timer_list(m, inet_csk_retransmit_timer, sk, 'tcp_write_timer');
-	csk.icsk_delack_timer = new timer_list(m, delack_handler, sk, 'tcp_delack_timer');
+	csk.icsk_delack_handler = delack_handler;
+	csk.icsk_delack_timer = null;
 	csk.icsk_pending = 0;
 	csk.icsk_ack_pending = 0;
+}
+
+/** The timer of delayed ACKs. */
+export function inet_csk_delack_timer(sk: sock): timer_list {
+	const csk = inet_csk(sk);
+	csk.icsk_delack_timer ??= new timer_list(sk.net.machine, csk.icsk_delack_handler!, sk, 'tcp_delack_timer');
+	return csk.icsk_delack_timer;
 }
 
 export function inet_csk_clear_xmit_timers(sk: sock): void {
@@ -208,7 +216,7 @@ export function inet_csk_clear_xmit_timers(sk: sock): void {
 	csk.icsk_pending = 0;
 	csk.icsk_ack_pending = 0;
 	timer_delete(csk.icsk_retransmit_timer);
-	timer_delete(csk.icsk_delack_timer);
+	if (csk.icsk_delack_timer !== null) timer_delete(csk.icsk_delack_timer);
 	if (sk.sk_timer !== null) timer_delete(sk.sk_timer);
 }
 
@@ -227,7 +235,7 @@ export function inet_csk_reset_xmit_timer(sk: sock, what: number, when: number, 
 	const due = sk.net.machine.jiffies + Math.min(when, max_when);
 	if (what === ICSK_TIME_DACK) {
 		csk.icsk_ack_pending |= ICSK_ACK_TIMER;
-		mod_timer(csk.icsk_delack_timer, due);
+		mod_timer(inet_csk_delack_timer(sk), due);
 		return;
 	}
 	csk.icsk_pending = what;

@@ -326,7 +326,8 @@ function ehash_grow(h: inet_hashinfo): void {
 }
 
 function ehash_link(h: inet_hashinfo, node: inet_hash_node): void {
-	if (h.ehash_count >= h.ehash.length) ehash_grow(h);
+	// Each entry that is passed on the way is a cache miss.
+	if (h.ehash_count * 2 >= h.ehash.length) ehash_grow(h);
 	const slot = node.hash & (h.ehash.length - 1);
 	node.next = h.ehash[slot];
 	h.ehash[slot] = node;

@@ -289,7 +289,11 @@ function synsent_established(sk: sock, tp: tcp_sock, skb: sk_buff, foc: tcp_fast
 	const fastopen_fail = foc !== null && tcp_rcv_fastopen_synack(sk, skb, foc);
 	if (!sock_flag(sk, SOCK_DEAD)) sk.sk_state_change(sk);
 	if (fastopen_fail) return SYNSENT_CONNECTED;
-	if (sk.sk_write_pending > 0 || tp.icsk_accept_queue.rskq_defer_accept !== 0 || inet_csk_in_pingpong_mode(sk)) {
+	if (
+		sk.sk_write_pending > 0 ||
+		(tp.accept_queue !== null && tp.accept_queue.rskq_defer_accept !== 0) ||
+		inet_csk_in_pingpong_mode(sk)
+	) {
 		// The process will say something soon, which carries the ACK.
 		inet_csk_schedule_ack(sk);
 		tcp_enter_quickack_mode(sk, TCP_MAX_QUICKACKS);

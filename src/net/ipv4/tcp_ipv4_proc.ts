@@ -63,7 +63,7 @@ function get_tcp4_sock(sk: sock, sl: number): string {
 	const rx = listen ? sk.sk_ack_backlog : Math.max((tp.rcv_nxt - tp.copied_seq) | 0, 0);
 	let refs = 1;
 	if (timer_pending(tp.icsk_retransmit_timer)) refs++;
-	if (timer_pending(tp.icsk_delack_timer)) refs++;
+	if (tp.icsk_delack_timer !== null && timer_pending(tp.icsk_delack_timer)) refs++;
 	if (sk.sk_timer !== null && timer_pending(sk.sk_timer)) refs++;
 	const ssthresh = listen
 		? tp.icsk_accept_queue.fastopenq.max_qlen

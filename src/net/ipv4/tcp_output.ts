@@ -45,7 +45,7 @@ import { type sock, TCP_CLOSE } from '../core/sock.ts';
 import { sk_forced_mem_schedule, sk_mem_charge, sk_under_memory_pressure } from '../core/sock_mem.ts';
 import { sk_wmem_queued_add } from '../core/stream.ts';
 import { inet_sk } from './af_inet.ts';
-import { inet_csk_clear_xmit_timer } from './inet_connection_sock.ts';
+import { inet_csk_clear_xmit_timer, inet_csk_delack_timer } from './inet_connection_sock.ts';
 import { tcp_chrono_start } from './tcp_chrono.ts';
 import { tcp_enter_cwr, tcp_init_cwnd } from './tcp_input_loss.ts';
 import { tcp_v4_md5_hash_skb } from './tcp_ipv4_md5.ts';
@@ -618,8 +618,9 @@ export function tcp_send_delayed_ack(sk: sock): void {
 	}
 	ato = Math.min(ato, tcp_delack_max(sk));
 	let timeout = now + ato;
-	if ((tp.icsk_ack_pending & ICSK_ACK_TIMER) !== 0 && timer_pending(tp.icsk_delack_timer)) {
-		const due = tp.icsk_delack_timer.expires;
+	const timer = inet_csk_delack_timer(sk);
+	if ((tp.icsk_ack_pending & ICSK_ACK_TIMER) !== 0 && timer_pending(timer)) {
+		const due = timer.expires;
 		if (due <= now + (ato >> 2)) {
 			tcp_send_ack(sk);
 			return;
@@ -628,6 +629,6 @@ export function tcp_send_delayed_ack(sk: sock): void {
 	}
 	tp.icsk_ack_pending |= ICSK_ACK_SCHED | ICSK_ACK_TIMER;
 	// No time at all (a FIN before any data) is the next tick; what comes before then finds it due.
-	mod_timer(tp.icsk_delack_timer, Math.max(timeout, now + 1));
-	tp.icsk_delack_timer.expires = timeout;
+	mod_timer(timer, Math.max(timeout, now + 1));
+	timer.expires = timeout;
 }

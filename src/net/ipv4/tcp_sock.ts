@@ -387,7 +387,8 @@ export interface inet_connection_sock_af_ops {
 }
 
 export class inet_connection_sock {
-	icsk_accept_queue: request_sock_queue = new request_sock_queue();
+	/** icsk_accept_queue once something of it was asked for: few sockets listen. */
+	accept_queue: request_sock_queue | null = null;
 	/** The port's bucket; null while it has no port. */
 	icsk_bind_hash: inet_bind_bucket | null = null;
 	/** Its place in the tables of connections and of the port's owners. */
@@ -398,7 +399,9 @@ export class inet_connection_sock {
 	/** Whom inet_csk_init_xmit_timers named. */
 	icsk_retransmit_handler: ((timer: timer_list) => void) | null = null;
 	icsk_keepalive_handler: ((timer: timer_list) => void) | null = null;
-	icsk_delack_timer!: timer_list;
+	icsk_delack_handler: ((t: timer_list) => void) | null = null;
+	/** Made when an ACK is delayed first. */
+	icsk_delack_timer: timer_list | null = null;
 	icsk_rto = TCP_TIMEOUT_INIT;
 	icsk_rto_min = TCP_RTO_MIN;
 	icsk_rto_max = TCP_RTO_MAX;
@@ -438,6 +441,11 @@ export class inet_connection_sock {
 	icsk_probes_tstamp = 0;
 	/** ms; 0 for none. */
 	icsk_user_timeout = 0;
+
+	get icsk_accept_queue(): request_sock_queue {
+		this.accept_queue ??= new request_sock_queue();
+		return this.accept_queue;
+	}
 }
 
 export class tcp_sock extends inet_connection_sock {

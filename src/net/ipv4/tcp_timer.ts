@@ -44,6 +44,7 @@ import {
 } from '../core/sock.ts';
 import {
 	inet_csk_clear_xmit_timers,
+	inet_csk_delack_timer,
 	inet_csk_delete_keepalive_timer,
 	inet_csk_init_xmit_timers,
 	inet_csk_reset_keepalive_timer,
@@ -269,7 +270,7 @@ export function tcp_delack_timer_handler(sk: sock): void {
 		return;
 	}
 	if ((tp.icsk_ack_pending & ICSK_ACK_TIMER) === 0) return;
-	const timer = tp.icsk_delack_timer;
+	const timer = inet_csk_delack_timer(sk);
 	if (timer.expires > sk.net.machine.jiffies) {
 		mod_timer(timer, timer.expires);
 		return;
