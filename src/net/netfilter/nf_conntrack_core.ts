@@ -666,7 +666,7 @@ function init_conntrack(
 	const ct = nf_conntrack_alloc(net, zone, tuple, repl);
 	if (ct === null) return false;
 	const n = net.ct;
-	if (n.sysctl_acct !== 0 || n.sysctl_tstamp !== 0 || n.sysctl_events !== 0) nf_ct_new_ext(ct);
+	if (n.sysctl_acct !== 0 || n.sysctl_tstamp !== 0 || n.sysctl_events !== 0 || n.labels_used !== 0) nf_ct_new_ext(ct);
 	if (tmpl !== null && tmpl.ext !== null) nf_ct_from_template(ct, tmpl);
 	if (n.expect_count > 0) {
 		const exp = nf_ct_find_expectation(net, zone, tuple, tmpl === null || (tmpl.status & IPS_CONFIRMED) === 0);

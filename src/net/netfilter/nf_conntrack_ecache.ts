@@ -33,5 +33,6 @@ export function nf_ct_new_ext(ct: nf_conn): void {
 	const n = ct.net.ct;
 	if (n.sysctl_acct !== 0) nf_ct_ext_add(ct).acct = new Float64Array(4);
 	if (n.sysctl_tstamp !== 0) nf_ct_ext_add(ct).tstamp_start = 1;
+	if (n.labels_used !== 0) nf_ct_ext_add(ct).labels = new Uint8Array(16);
 	if (n.sysctl_events === 1 || (n.sysctl_events === 2 && n.ctnetlink_has_listener)) nf_ct_ext_add(ct).ecache = 0;
 }

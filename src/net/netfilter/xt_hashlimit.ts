@@ -1,15 +1,18 @@
 /*
  * net/netfilter/xt_hashlimit.ts: match hashlimit: a token bucket for each address or port.    Linux: net/netfilter/xt_hashlimit.c
  * Tables are shared by name. Credit is counted in microseconds; a packet costs `avg` of them.
- * Not here yet: rates in bytes, --hashlimit-rate-match, /proc/net/ipt_hashlimit, the limit on a table's size.
+ * A rate in bytes: a second's worth of credit, of which 16 bytes cost `avg`; a burst refills it at once so many times. A rate to match:
+ * what came in the last interval, and in this one so far.
+ * Not here yet: /proc/net/ipt_hashlimit, the limit on a table's size.
  */
 import type { Machine } from '../../kernel/machine.ts';
 import { HZ } from '../../kernel/time.ts';
 import { get_unaligned_be16, get_unaligned_be32, get_unaligned_le32 } from '../../lib/byteorder.ts';
 import { jhash_3words } from '../../lib/jhash.ts';
-import { EINVAL, EOPNOTSUPP, ERANGE } from '../../uapi/asm-generic/errno.ts';
+import { EINVAL, ERANGE } from '../../uapi/asm-generic/errno.ts';
 import {
 	hashlimit_cfg3,
+	XT_HASHLIMIT_BYTE_SHIFT,
 	XT_HASHLIMIT_BYTES,
 	XT_HASHLIMIT_HASH_DIP,
 	XT_HASHLIMIT_HASH_DPT,
@@ -37,6 +40,11 @@ interface bucket {
 	prev: number;
 	expires: number;
 	credit: number;
+	/** Rates in bytes: refills left. */
+	refills: number;
+	/** Rates to match: packets or bytes of this interval, and whether the last one had too many. */
+	current: number;
+	over: boolean;
 }
 
 class hashlimit_table {
@@ -47,6 +55,7 @@ class hashlimit_table {
 	burst: number;
 	/** In jiffies. */
 	expire: number;
+	interval: number;
 	/** By jhash. */
 	buckets: Map<number, bucket> = new Map();
 	/** What is being looked for: set by hashlimit_key. */
@@ -61,6 +70,7 @@ class hashlimit_table {
 		this.avg = info.avg;
 		this.burst = info.burst;
 		this.expire = Math.ceil((info.expire * HZ) / 1000);
+		this.interval = info.interval * HZ;
 	}
 }
 
@@ -72,6 +82,8 @@ interface hashlimit_info {
 	burst: number;
 	/** ms */
 	expire: number;
+	/** Seconds. */
+	interval: number;
 	srcmask: number;
 	dstmask: number;
 	table: hashlimit_table | null;
@@ -97,13 +109,15 @@ function hashlimit_parse(b: Uint8Array): hashlimit_info | number {
 	if (name === '' || srcmask > 32 || dstmask > 32) return -EINVAL;
 	if (get_unaligned_le32(b, c + hashlimit_cfg3.gc_interval) === 0) return -EINVAL;
 	if (get_unaligned_le32(b, c + hashlimit_cfg3.expire) === 0) return -EINVAL;
-	if ((mode & (XT_HASHLIMIT_BYTES | XT_HASHLIMIT_RATE_MATCH)) !== 0) return -EOPNOTSUPP;
+	const interval = get_unaligned_le32(b, c + hashlimit_cfg3.interval);
+	if ((mode & XT_HASHLIMIT_RATE_MATCH) !== 0 && interval === 0) return -EINVAL;
 	return {
 		name,
 		mode,
 		avg: le64(b, c + hashlimit_cfg3.avg),
 		burst: le64(b, c + hashlimit_cfg3.burst),
 		expire: get_unaligned_le32(b, c + hashlimit_cfg3.expire),
+		interval,
 		srcmask: prefix_mask(srcmask),
 		dstmask: prefix_mask(dstmask),
 		table: null,
@@ -148,6 +162,52 @@ function gc(t: hashlimit_table, now: number): void {
 	}
 }
 
+/** A second's credit of a rate in bytes. */
+const BYTE_CAP = 2 ** 32;
+
+/** Whether a packet keeps to the packet rate; takes its cost if so. */
+function within_packets(t: hashlimit_table, e: bucket, now: number): boolean {
+	e.credit = Math.min(t.avg * t.burst, e.credit + (now - e.prev) * (XT_HASHLIMIT_SCALE_v2 / HZ));
+	e.prev = now;
+	if (e.credit < t.avg) return false;
+	e.credit -= t.avg;
+	return true;
+}
+
+function within_bytes(t: hashlimit_table, e: bucket, now: number, len: number): boolean {
+	e.credit = Math.min(BYTE_CAP, e.credit + (now - e.prev) * (BYTE_CAP / HZ));
+	e.prev = now;
+	const cost = Math.min(((len >> XT_HASHLIMIT_BYTE_SHIFT) + 1) * t.avg, 0xffffffff);
+	if (e.credit < cost && e.refills > 0) {
+		e.refills--;
+		e.credit = BYTE_CAP;
+	}
+	if (e.credit < cost) return false;
+	e.credit -= cost;
+	return true;
+}
+
+/** Whether what comes keeps to a rate: nothing is limited. */
+function within_rate(t: hashlimit_table, e: bucket, now: number, amount: number, rate: number): boolean {
+	const delta = now - e.prev;
+	if (delta >= t.interval) {
+		e.prev = now;
+		e.over = e.current * t.interval > delta * rate;
+		e.current = 0;
+	}
+	e.current += amount;
+	return !e.over && e.current <= t.burst + rate;
+}
+
+function within(t: hashlimit_table, e: bucket, now: number, len: number): boolean {
+	const bytes = (t.mode & XT_HASHLIMIT_BYTES) !== 0;
+	if ((t.mode & XT_HASHLIMIT_RATE_MATCH) === 0) return bytes ? within_bytes(t, e, now, len) : within_packets(t, e, now);
+	const rate = bytes
+		? (Math.floor(0xffffffff / t.avg) - 1) * (1 << XT_HASHLIMIT_BYTE_SHIFT)
+		: Math.floor(XT_HASHLIMIT_SCALE_v2 / t.avg);
+	return within_rate(t, e, now, bytes ? len : 1, rate);
+}
+
 function hashlimit_mt(skb: sk_buff, par: xt_action_param): boolean {
 	const info = par.matchinfo as hashlimit_info;
 	const t = info.table!;
@@ -158,25 +218,29 @@ function hashlimit_mt(skb: sk_buff, par: xt_action_param): boolean {
 		return false;
 	}
 	gc(t, now);
-	const cap = t.avg * t.burst;
 	const hash = jhash_3words(t.src, t.dst, t.ports, 0);
 	const head = t.buckets.get(hash);
 	let e: bucket | null = head === undefined ? null : head;
 	while (e !== null && (e.src !== t.src || e.dst !== t.dst || e.ports !== t.ports)) e = e.next;
 	if (e === null) {
 		const next = head === undefined ? null : head;
-		e = { src: t.src, dst: t.dst, ports: t.ports, next, prev: now, expires: 0, credit: cap };
+		const credit = (t.mode & XT_HASHLIMIT_BYTES) !== 0 ? BYTE_CAP : t.avg * t.burst;
+		e = {
+			src: t.src,
+			dst: t.dst,
+			ports: t.ports,
+			next,
+			prev: now,
+			expires: 0,
+			credit,
+			refills: t.burst,
+			current: 0,
+			over: false,
+		};
 		t.buckets.set(hash, e);
-	} else {
-		e.credit = Math.min(cap, e.credit + (now - e.prev) * (XT_HASHLIMIT_SCALE_v2 / HZ));
-		e.prev = now;
 	}
 	e.expires = now + t.expire;
-	if (e.credit >= t.avg) {
-		e.credit -= t.avg;
-		return !invert;
-	}
-	return invert;
+	return within(t, e, now, skb.len) !== invert;
 }
 
 /** As Linux computes credits in 64 bits: they may wrap. */
@@ -197,7 +261,9 @@ function tables(net: net): Map<string, hashlimit_table> {
 function hashlimit_mt_check(par: xt_mtchk_param): number {
 	const info = par.matchinfo as hashlimit_info;
 	const avg = BigInt(info.avg);
-	if (info.burst === 0 || user2credits(avg * BigInt(info.burst)) < user2credits(avg)) return -ERANGE;
+	const bytes = (info.mode & XT_HASHLIMIT_BYTES) !== 0;
+	if (info.avg === 0) return -ERANGE;
+	if (!bytes && (info.burst === 0 || user2credits(avg * BigInt(info.burst)) < user2credits(avg))) return -ERANGE;
 	const all = tables(par.net);
 	let t = all.get(info.name);
 	if (t === undefined) {

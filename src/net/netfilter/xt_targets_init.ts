@@ -11,6 +11,7 @@ import { ecn_tg_init } from './xt_ecn.ts';
 import { hl_tg_init } from './xt_HL_tg.ts';
 import { nflog_tg_init } from './xt_NFLOG.ts';
 import { nfqueue_tg_init } from './xt_NFQUEUE.ts';
+import { secmark_tg_init } from './xt_SECMARK.ts';
 import { tcpmss_tg_init } from './xt_TCPMSS_tg.ts';
 import { tcpoptstrip_tg_init } from './xt_TCPOPTSTRIP.ts';
 import { tee_tg_init } from './xt_TEE.ts';
@@ -32,4 +33,5 @@ export function xt_targets_init(machine: Machine): void {
 	tee_tg_init(machine);
 	tcpoptstrip_tg_init(machine);
 	ecn_tg_init(machine);
+	secmark_tg_init(machine);
 }

@@ -23,11 +23,7 @@ const recorded = ['rules', 'targets', 'more'].flatMap((name): Recorded[] =>
 );
 
 /** What linnet does not have yet: refused by name. One that is there has to leave this list. */
-const MISSING = new Set(
-	'cgroup connlabel dccp sctp ipcomp nfacct osf rateest AUDIT CLUSTERIP CONNSECMARK HMARK IDLETIMER LED RATEEST SECMARK SYNPROXY'.split(
-		' ',
-	),
-);
+const MISSING = new Set('cgroup nfacct osf rateest CLUSTERIP HMARK IDLETIMER LED RATEEST SYNPROXY'.split(' '));
 
 const hex = (b: Uint8Array): string => [...b].map((x) => x.toString(16).padStart(2, '0')).join('');
 
@@ -89,6 +85,8 @@ describe('rules as real iptables makes and prints them', () => {
 		for (const l of lines) {
 			// A blank in a name is not quoted when it is saved.
 			if (l.includes('-i a b')) return;
+			// A rate below 16 bytes is shown as none, which is refused.
+			if (l.includes(' 0b/s')) return;
 			const words = split_words(l.replace(/^\[\d+:\d+\] /, ''));
 			expect(iptables(again, ['-t', table, ...words]).status).toBe(0);
 		}

@@ -5,15 +5,18 @@ import type { xt_extension } from '../xtables.ts';
 import { bpf_mt_reg } from './bpf.ts';
 import { cluster_mt_reg } from './cluster.ts';
 import { connbytes_mt_reg } from './connbytes.ts';
+import { connlabel_mt_reg } from './connlabel.ts';
 import { connlimit_mt_reg } from './connlimit.ts';
 import { connmark_mt_reg } from './connmark.ts';
 import { cpu_mt_reg } from './cpu.ts';
+import { dccp_mt_reg } from './dccp.ts';
 import { devgroup_mt_reg } from './devgroup.ts';
 import { dscp_mt_reg, tos_mt_reg } from './dscp.ts';
 import { ecn_mt_reg } from './ecn.ts';
 import { ah_mt_reg, esp_mt_reg } from './esp.ts';
 import { hashlimit_mt_reg } from './hashlimit.ts';
 import { helper_mt_reg } from './helper.ts';
+import { ipcomp_mt_reg } from './ipcomp.ts';
 import { length_mt_reg } from './length.ts';
 import { owner_mt_reg } from './owner.ts';
 import { physdev_mt_reg } from './physdev.ts';
@@ -23,6 +26,7 @@ import { quota_mt_reg } from './quota.ts';
 import { realm_mt_reg } from './realm.ts';
 import { recent_mt_reg } from './recent.ts';
 import { rpfilter_mt_reg } from './rpfilter.ts';
+import { sctp_mt_reg } from './sctp.ts';
 import { socket_mt_reg } from './socket.ts';
 import { statistic_mt_reg } from './statistic.ts';
 import { string_mt_reg } from './string.ts';
@@ -62,4 +66,8 @@ export const match_extensions: readonly xt_extension[] = [
 	realm_mt_reg,
 	cluster_mt_reg,
 	bpf_mt_reg,
+	sctp_mt_reg,
+	dccp_mt_reg,
+	ipcomp_mt_reg,
+	connlabel_mt_reg,
 ];

@@ -11,6 +11,7 @@ import { ecn_tg_reg } from './ecn.ts';
 import { netmap_tg_reg } from './netmap.ts';
 import { nflog_tg_reg } from './nflog.ts';
 import { nfqueue_tg_reg } from './nfqueue.ts';
+import { audit_tg_reg, connsecmark_tg_reg, secmark_tg_reg } from './secmark.ts';
 import { tcpmss_tg_reg } from './tcpmss_tg.ts';
 import { tcpoptstrip_tg_reg } from './tcpoptstrip.ts';
 import { tee_tg_reg } from './tee.ts';
@@ -36,4 +37,7 @@ export const target_extensions: readonly xt_extension[] = [
 	tee_tg_reg,
 	tcpoptstrip_tg_reg,
 	ecn_tg_reg,
+	audit_tg_reg,
+	secmark_tg_reg,
+	connsecmark_tg_reg,
 ];
