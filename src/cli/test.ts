@@ -174,9 +174,11 @@ async function runOnce(
 		const start = base;
 		const place = new Map(rows.map((r, i) => [r, i]));
 		const told = (index: number, r: RowResult): void => report.add(start + place.get(index)!, r);
-		const n = threads
-			? Math.min(jobs === 0 ? availableParallelism() : jobs, Math.max(1, Math.floor(rows.length / ROWS_A_JOB)))
-			: 1;
+		const n = !threads
+			? 1
+			: jobs > 0
+				? Math.min(jobs, rows.length)
+				: Math.min(availableParallelism(), Math.max(1, Math.floor(rows.length / ROWS_A_JOB)));
 		try {
 			if (n > 1) await runSuiteParallel(suite, host, rows, n, told);
 			else await runSuite(suite, host, rows, told, (imp) => report.notes(imp));
