@@ -135,5 +135,7 @@ export async function runSuiteParallel(
 		});
 	// Neighbours in the file are alike in what they cost: deal them out.
 	await Promise.all(Array.from({ length: jobs }, (_, n) => one(rows.filter((_r, i) => i % jobs === n))));
+	// Whoever was first: they are told in the order of the file.
+	problems.sort((a, b) => a.line - b.line || a.column - b.column);
 	if (problems.length > 0) throw new SpecError(problems);
 }
