@@ -16,7 +16,7 @@ import {
 	EPROTONOSUPPORT,
 	ESOCKTNOSUPPORT,
 } from '../../uapi/asm-generic/errno.ts';
-import { RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST } from '../../uapi/linux/rtnetlink.ts';
+import { RT_TABLE_LOCAL, RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST } from '../../uapi/linux/rtnetlink.ts';
 import {
 	AF_INET,
 	AF_UNSPEC,
@@ -295,7 +295,7 @@ export function __inet_bind(sk: sock, addr: sockaddr): number {
 		// An unspecified family with the wildcard address is taken for AF_INET.
 		if (addr.sa_family !== AF_UNSPEC || addr.sin_addr !== INADDR_ANY) return -EAFNOSUPPORT;
 	}
-	const tb_id = l3mdev_fib_table_by_index(net, sk.sk_bound_dev_if);
+	const tb_id = l3mdev_fib_table_by_index(net, sk.sk_bound_dev_if) || RT_TABLE_LOCAL;
 	const chk = inet_addr_type_table(net, addr.sin_addr, tb_id);
 	if (!inet_addr_valid_or_nonlocal(net, inet, addr.sin_addr, chk)) return -EADDRNOTAVAIL;
 	const snum = addr.sin_port;
