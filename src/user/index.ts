@@ -11,6 +11,7 @@ import { ip } from './iproute2/ip.ts';
 import { nstat } from './iproute2/nstat.ts';
 import { ss } from './iproute2/ss.ts';
 import { tc } from './iproute2/tc.ts';
+import { ipset } from './ipset/ipset.ts';
 import { iptables } from './iptables/iptables.ts';
 import { iptables_restore } from './iptables/iptables-restore.ts';
 import { iptables_save } from './iptables/iptables-save.ts';
@@ -39,6 +40,7 @@ export const programs: Programs = new Map([
 	['httpd', httpd],
 	['ip', ip],
 	['iperf3', iperf3],
+	['ipset', ipset],
 	['iptables', iptables],
 	['iptables-legacy', iptables],
 	['iptables-legacy-restore', iptables_restore],
