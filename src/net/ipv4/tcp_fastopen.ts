@@ -83,7 +83,8 @@ export function tcp_fastopen_reset_cipher(
 }
 
 export function tcp_fastopen_destroy_cipher(sk: sock): void {
-	inet_csk(sk).icsk_accept_queue.fastopenq.ctx = null;
+	const queue = inet_csk(sk).accept_queue;
+	if (queue !== null) queue.fastopenq.ctx = null;
 }
 
 /** Return: the keys (16 bytes each, one after the other) of the socket, else of its namespace; empty for none. */
