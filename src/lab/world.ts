@@ -317,6 +317,8 @@ export class World implements Scheduler {
 	private drive(): void {
 		this.nudge?.();
 		if (this.driving !== null) return;
+		// The loop begins at once, and what it wakes comes here again: a second loop would forget for the first one who was woken.
+		this.driving = Promise.resolve();
 		this.driving = this.loop().then((stuck) => {
 			this.driving = null;
 			this.tempo = null;
