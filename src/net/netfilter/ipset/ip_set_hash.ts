@@ -281,7 +281,7 @@ function linux_hash(h: htype, n: number, e: ip_set_elem): number {
 		words.push(swab32(e.ip2));
 		words.push(kind.net === 2 ? port | ((e.cidr2 - 1) << 16) | (e.proto << 24) : port | (e.proto << 16));
 	} else if (kind.port) words.push(port | (e.proto << 16) | (kind.net === 1 ? (e.cidr - 1) << 24 : 0));
-	else if (kind.iface) words.push(Number(e.physdev) | (e.cidr << 8));
+	else if (kind.iface) words.push(Number(e.physdev) | (e.cidr << 8) | (1 << 24));
 	else if (kind.net === 1) words.push(e.cidr << 24);
 	return jhash2(words, h.initval);
 }
