@@ -28,6 +28,7 @@ import { realm_mt_init } from './xt_realm.ts';
 import { recent_mt_init } from './xt_recent.ts';
 import { rpfilter_mt_init } from './xt_rpfilter.ts';
 import { sctp_mt_init } from './xt_sctp.ts';
+import { xt_set_init } from './xt_set.ts';
 import { socket_mt_init } from './xt_socket.ts';
 import { statistic_mt_init } from './xt_statistic.ts';
 import { string_mt_init } from './xt_string.ts';
@@ -51,6 +52,7 @@ export function xt_matches_init(machine: Machine): void {
 	string_mt_init(machine);
 	time_mt_init(machine);
 	esp_mt_init(machine);
+	xt_set_init(machine);
 	rpfilter_mt_init(machine);
 	physdev_mt_init(machine);
 	policy_mt_init(machine);

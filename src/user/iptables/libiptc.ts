@@ -20,6 +20,7 @@ import {
 	EPERM,
 	strerror,
 } from '../../uapi/asm-generic/errno.ts';
+import { IP_SET_OP_GET_BYINDEX, IPSET_PROTOCOL, SO_IP_SET } from '../../uapi/linux/netfilter/ipset/ip_set.ts';
 import {
 	XT_ERROR_TARGET,
 	XT_EXTENSION_MAXNAMELEN,
@@ -134,8 +135,30 @@ export function iptc_init(sock: iptc_socket, table: string): iptc_handle | numbe
 		if (got < 0) return got;
 		const h = new iptc_handle(table, sock);
 		parse_table(h, info, get.subarray(ipt_get_entries.entrytable));
+		name_sets(h, sock);
 		return h;
 	}
+}
+
+/** Asks for the names of the sets that rules know by index. */
+function name_sets(h: iptc_handle, sock: iptc_socket): void {
+	const names = new Map<number, string>();
+	const ask = (index: number): void => {
+		if (index === 65535 || names.has(index)) return;
+		const req = new Uint8Array(40);
+		put_unaligned_le32(req, 0, IP_SET_OP_GET_BYINDEX);
+		put_unaligned_le32(req, 4, IPSET_PROTOCOL);
+		req[8] = index;
+		req[9] = index >>> 8;
+		names.set(index, sock.getsockopt(SO_IP_SET, req) < 0 ? '' : cstring(req, 8, 32));
+	};
+	for (const c of h.chains)
+		for (const r of c.rules) {
+			for (const m of r.matches) if (m.name === 'set') ask(m.data[0] | (m.data[1] << 8));
+			const t = r.target;
+			if (t.kind === 'module' && t.name === 'SET') for (const at of [0, 4, 8]) ask(t.data[at] | (t.data[at + 1] << 8));
+			r.set_names = names;
+		}
 }
 
 function parse_table(h: iptc_handle, info: Uint8Array, b: Uint8Array): void {

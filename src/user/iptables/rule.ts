@@ -52,6 +52,8 @@ export class ipt_rule {
 	flags = 0;
 	invflags = 0;
 	matches: rule_ext[] = [];
+	/** Names of the sets that the machine has, by index, for rules that name one. */
+	set_names?: Map<number, string>;
 	target: rule_target = { kind: 'none' };
 	pcnt = 0;
 	bcnt = 0;

@@ -27,6 +27,7 @@ import { realm_mt_reg } from './realm.ts';
 import { recent_mt_reg } from './recent.ts';
 import { rpfilter_mt_reg } from './rpfilter.ts';
 import { sctp_mt_reg } from './sctp.ts';
+import { set_mt_reg } from './set.ts';
 import { socket_mt_reg } from './socket.ts';
 import { statistic_mt_reg } from './statistic.ts';
 import { string_mt_reg } from './string.ts';
@@ -53,6 +54,7 @@ export const match_extensions: readonly xt_extension[] = [
 	time_mt_reg,
 	esp_mt_reg,
 	ah_mt_reg,
+	set_mt_reg,
 	rpfilter_mt_reg,
 	physdev_mt_reg,
 	policy_mt_reg,

@@ -12,6 +12,7 @@ import { netmap_tg_reg } from './netmap.ts';
 import { nflog_tg_reg } from './nflog.ts';
 import { nfqueue_tg_reg } from './nfqueue.ts';
 import { audit_tg_reg, connsecmark_tg_reg, secmark_tg_reg } from './secmark.ts';
+import { set_tg_reg } from './set.ts';
 import { tcpmss_tg_reg } from './tcpmss_tg.ts';
 import { tcpoptstrip_tg_reg } from './tcpoptstrip.ts';
 import { tee_tg_reg } from './tee.ts';
@@ -33,6 +34,7 @@ export const target_extensions: readonly xt_extension[] = [
 	netmap_tg_reg,
 	checksum_tg_reg,
 	nflog_tg_reg,
+	set_tg_reg,
 	tproxy_tg_reg,
 	tee_tg_reg,
 	tcpoptstrip_tg_reg,
