@@ -43,7 +43,7 @@ import {
 	NLMSG_ERROR,
 } from '../../uapi/linux/netlink.ts';
 import { AF_NETLINK, msghdr, SOCK_RAW, sockaddr_nl } from '../../uapi/linux/socket.ts';
-import type { Process } from '../libc.ts';
+import { type Process, utf8_decode } from '../libc.ts';
 import {
 	elem_text,
 	flags_of,
@@ -672,7 +672,7 @@ export async function ipset(proc: Process): Promise<number> {
 		if (cmd === 'restore') {
 			const bytes = o.file === '' ? proc.stdin : await proc.readFileBytes(o.file);
 			if (typeof bytes === 'number') throw new ipset_error(1, `Cannot open ${o.file} for reading: ${strerror(-bytes)}`);
-			await restore(h, new TextDecoder().decode(bytes), o);
+			await restore(h, utf8_decode(bytes), o);
 			return 0;
 		}
 		return await run(h, cmd, args, o);
